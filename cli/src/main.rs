@@ -1,0 +1,2 @@
+//! The `bottle` command.
+fn main() {}
