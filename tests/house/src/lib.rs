@@ -1,1 +1,1 @@
-//! Skeleton; see the crate description.
+//! The house rules, checked: see `tests/`.

@@ -1,0 +1,152 @@
+//! Rules of ARCHITECTURE.md that a machine can check.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_owned()
+}
+
+/// Workspace crates and the workspace crates each depends on, tests excluded.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo metadata failed");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let name = |package: &serde_json::Value| package["name"].as_str().unwrap().to_owned();
+    let ours: BTreeSet<String> = packages.iter().map(name).collect();
+    packages
+        .iter()
+        .map(|package| {
+            let wanted = package["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|dependency| dependency["kind"].as_str() != Some("dev"))
+                .map(name)
+                .filter(|dependency| ours.contains(dependency))
+                .collect();
+            (name(package), wanted)
+        })
+        .collect()
+}
+
+fn allowed(krate: &str) -> Option<&'static [&'static str]> {
+    Some(match krate {
+        "bottle-api" => &[],
+        "bottle-config" | "bottle-engine" | "bottle-provisioners" | "bottle-backend-common" => {
+            &["bottle-api"]
+        }
+        name if name.starts_with("bottle-proxy-") => &["bottle-api"],
+        name if name.starts_with("bottle-backend-") => &["bottle-api", "bottle-backend-common"],
+        _ => return None,
+    })
+}
+
+#[test]
+fn crates_depend_only_downwards() {
+    let all = dependencies();
+    assert!(all.contains_key("bottle-engine"), "metadata lists our crates");
+    let mut wrong = Vec::new();
+    for (krate, wanted) in &all {
+        let Some(allowed) = allowed(krate) else {
+            continue;
+        };
+        for dependency in wanted {
+            if !allowed.contains(&dependency.as_str()) {
+                wrong.push(format!("{krate} -> {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "forbidden dependencies: {wrong:?}");
+}
+
+#[test]
+fn only_the_command_and_the_tests_name_plugins() {
+    let plugins = |name: &String| {
+        name.starts_with("bottle-proxy-")
+            || (name.starts_with("bottle-backend-") && name != "bottle-backend-common")
+    };
+    for (krate, wanted) in dependencies() {
+        let may = ["bottle-cli", "bottle-e2e", "bottle-bench", "bottle-conformance"];
+        if !may.contains(&krate.as_str()) {
+            let named: Vec<_> = wanted.iter().filter(|name| plugins(name)).collect();
+            assert!(named.is_empty(), "{krate} names {named:?}");
+        }
+    }
+}
+
+fn tracked() -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git ls-files failed");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .collect()
+}
+
+#[test]
+fn a_file_is_a_room() {
+    let code = |path: &Path| {
+        path.extension()
+            .is_some_and(|extension| ["rs", "py", "sh"].iter().any(|known| extension == *known))
+    };
+    let mut long = Vec::new();
+    let mut seen = 0;
+    for path in tracked().into_iter().filter(|path| code(path)) {
+        let Ok(text) = std::fs::read_to_string(root().join(&path)) else {
+            continue; // deleted in the working tree
+        };
+        seen += 1;
+        let lines = text.lines().count();
+        if lines > 400 {
+            long.push(format!("{} has {lines} lines", path.display()));
+        }
+    }
+    assert!(seen > 50, "the check must see the sources, it saw {seen}");
+    assert!(long.is_empty(), "over 400 lines: {long:#?}");
+}
+
+#[test]
+fn core_names_no_product() {
+    let products = ["mitmproxy", "pipelock", "bollard", "podman", "crossterm"];
+    let mut found = Vec::new();
+    for path in tracked() {
+        let inside = ["core/engine/src", "core/config/src"]
+            .iter()
+            .any(|folder| path.starts_with(folder));
+        if !inside || path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(root().join(&path)) else {
+            continue;
+        };
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if products.iter().any(|product| code.contains(product)) {
+                found.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    // The default chain and its names are data of the configuration, in one place.
+    found.retain(|place| !place.starts_with("core/config/src/defaults.rs"));
+    assert!(found.is_empty(), "product names in core: {found:#?}");
+}
