@@ -1,0 +1,1 @@
+"""The policy of a bottle, enforced inside mitmproxy. See `entry.py`."""
