@@ -1,0 +1,255 @@
+//! A scratch world around the real command: folders of its own, a config, an empty engine at
+//! the end.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{engine, origin::Origin};
+
+/// The image with every client on it, built by the test script.
+pub const TOOLS_IMAGE: &str = "bottle-test/tools:latest";
+
+/// A home, a state folder, a config and a workspace nobody else uses.
+#[derive(Debug)]
+pub struct World {
+    folder: TempDir,
+}
+
+impl World {
+    /// An empty world with this user config.
+    pub fn new(config: &str) -> Self {
+        let folder = TempDir::with_prefix("bottle-e2e-").expect("a scratch folder");
+        let world = Self { folder };
+        for sub in ["config/bottle", "state", "home", "work"] {
+            std::fs::create_dir_all(world.path(sub)).expect("a folder");
+        }
+        world.write("config/bottle/config.toml", config);
+        world.write("work/hello.txt", "hello from the host\n");
+        // The agent is uid 1000 in the images; a root-owned folder would make it root.
+        for sub in ["work", "work/hello.txt"] {
+            std::os::unix::fs::chown(world.path(sub), Some(1000), Some(1000)).expect("chown");
+        }
+        world
+    }
+
+    /// The default chain in front of the local origin.
+    pub fn chained(proxies: &[&str], extra: &str) -> Self {
+        let origin = Origin::shared(engine::bridge_address());
+        let world = Self::new("");
+        world.write("origin-ca.pem", &origin.ca_pem);
+        world.write("config/bottle/config.toml", &world.config(proxies, extra));
+        world
+    }
+
+    fn config(&self, proxies: &[&str], extra: &str) -> String {
+        let ca = self.path("origin-ca.pem");
+        let ca = ca.display();
+        let address = engine::bridge_address();
+        let hosts: Vec<String> = crate::origin::NAMES
+            .iter()
+            .map(|name| format!("\"{name}\" = \"{address}\""))
+            .collect();
+        let allowed: Vec<String> = crate::origin::NAMES
+            .iter()
+            .filter(|name| **name != "unlisted.test")
+            .map(|name| format!("{name:?}"))
+            .collect();
+        let pipelock = pipelock();
+        format!(
+            r#"[launch]
+backend = "docker"
+proxies = {proxies:?}
+
+[egress]
+allow = [{allowed}]
+hosts = {{ {hosts} }}
+trusted_private = [{allowed}]
+
+[proxy.mitmproxy]
+upstream_ca = "{ca}"
+
+[proxy.pipelock]
+binary = "{pipelock}"
+upstream_ca = "{ca}"
+{extra}
+"#,
+            allowed = allowed.join(", "),
+            hosts = hosts.join(", "),
+            pipelock = pipelock.display(),
+        )
+    }
+
+    /// A path inside this world.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Writes a file of this world.
+    pub fn write(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// The command in this world, its working directory the workspace, standard input closed.
+    pub fn bottle(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("HOME", self.path("home"))
+            .env_remove("ANTHROPIC_API_KEY")
+            .env_remove("RUST_BACKTRACE")
+            .current_dir(self.path("work"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `bottle ARGS` to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.bottle().args(args).output().expect("the command")
+    }
+
+    /// Runs a shell line in a bottle of the tools image, with further flags.
+    pub fn sh(&self, flags: &[&str], script: &str) -> Output {
+        self.shell(flags, script).output().expect("the command")
+    }
+
+    /// The command of [`World::sh`], not yet run.
+    pub fn shell(&self, flags: &[&str], script: &str) -> Command {
+        let mut command = self.bottle();
+        command
+            .args(["run", "shell", "--image", TOOLS_IMAGE])
+            .args(flags)
+            .args(["--", "sh", "-c", script]);
+        command
+    }
+
+    /// Starts a command with piped output.
+    pub fn spawn(command: &mut Command) -> Child {
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command")
+    }
+
+    /// The instance id of this world's state folder; empty before the first command.
+    pub fn instance(&self) -> String {
+        std::fs::read_to_string(self.path("state/bottle/instance"))
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// What this world still owns in the engine.
+    pub fn leftovers(&self) -> Vec<String> {
+        let instance = self.instance();
+        if instance.is_empty() {
+            return vec![];
+        }
+        engine::owned(&instance)
+    }
+
+    /// Fails unless the engine holds nothing of this world and no session folder is left.
+    pub fn assert_empty(&self) {
+        let left = self.leftovers();
+        assert!(left.is_empty(), "left in the engine: {left:#?}");
+        let sessions = self.path("state/bottle/sessions");
+        let folders: Vec<_> = std::fs::read_dir(&sessions)
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default();
+        assert!(folders.is_empty(), "session folders left: {folders:?}");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for line in self.leftovers() {
+            let mut words = line.split(' ');
+            match (words.next(), words.next()) {
+                (Some("container"), Some(name)) => engine::docker_quiet(&["rm", "-fv", name]),
+                (Some("network"), Some(name)) => engine::docker_quiet(&["network", "rm", name]),
+                (Some("volume"), Some(name)) => engine::docker_quiet(&["volume", "rm", name]),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The built command: `BOTTLE_BIN`, or the one beside the test binary.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("BOTTLE_BIN") {
+        return path.into();
+    }
+    beside("bottle")
+}
+
+fn beside(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("a path");
+    let folder = this.ancestors().nth(2).expect("target/debug");
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "`{}` is missing: run the tests by `tests/run`, which builds it",
+        path.display()
+    );
+    path
+}
+
+/// The real pipelock when it is on `PATH`, else the stand-in that is held to the same contract.
+pub fn pipelock() -> PathBuf {
+    let real = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("pipelock"))
+            .find(|candidate| candidate.is_file())
+    });
+    real.unwrap_or_else(|| {
+        std::env::var_os("BOTTLE_PIPELOCK_STANDIN")
+            .map_or_else(|| beside("pipelock-standin"), PathBuf::from)
+    })
+}
+
+/// Standard output as text.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Standard error as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Fails with both streams unless the command ended with `code`.
+pub fn assert_code(output: &Output, code: i32) {
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "stdout:\n{}\nstderr:\n{}",
+        stdout(output),
+        stderr(output)
+    );
+}
+
+/// Whether some file below `folder` holds `needle`.
+pub fn folder_holds(folder: &Path, needle: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+                open.push(path);
+            } else if std::fs::read(&path)
+                .is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle.as_bytes()))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
