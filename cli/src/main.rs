@@ -1,2 +1,6 @@
 //! The `bottle` command.
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bottle_cli::main()
+}

@@ -1,0 +1,291 @@
+//! A launch as it happens: bars on a terminal, lines elsewhere, JSON lines for programs.
+
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bottle_api::{Event, Phase};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{Ledger, Printer, text::seconds};
+
+/// Shows events until it is told to finish.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    held: AtomicBool,
+    ledger: Mutex<Ledger>,
+}
+
+impl Shared {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    /// Begins to show what comes out of `events`.
+    pub(crate) fn start(printer: &Printer, mut events: UnboundedReceiver<Event>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let stop = CancellationToken::new();
+        let mut view = View::new(printer.clone(), shared.clone());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    event = events.recv() => match event {
+                        Some(event) => view.take(event),
+                        None => break,
+                    },
+                    () = stopped.cancelled() => break,
+                }
+            }
+            view.finish();
+        });
+        Self { shared, stop, task }
+    }
+
+    /// Keeps quiet while the terminal belongs to the agent; what would have been said follows
+    /// afterwards.
+    pub(crate) fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::Release);
+    }
+    /// What the session made, as far as is known.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.shared.ledger()
+    }
+    /// Shows what has been reported so far, clears the bars and ends.
+    pub(crate) async fn finish(self) {
+        self.hold(false);
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// What to do with one event.
+#[derive(Debug)]
+struct View {
+    printer: Printer,
+    shared: Arc<Shared>,
+    waiting: Vec<Event>,
+    bars: Option<Bars>,
+    tasks: Vec<String>,
+}
+
+impl View {
+    fn new(printer: Printer, shared: Arc<Shared>) -> Self {
+        let bars = printer.bars().cloned().map(Bars::new);
+        Self {
+            printer,
+            shared,
+            waiting: vec![],
+            bars,
+            tasks: vec![],
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        self.shared.ledger().note(&event);
+        // Somebody else's screen: a line in the middle of it would be garbage.
+        if self.shared.held.load(Ordering::Acquire) && std::io::stderr().is_terminal() {
+            self.waiting.push(event);
+            return;
+        }
+        for event in std::mem::take(&mut self.waiting) {
+            self.show(&event);
+        }
+        self.show(&event);
+    }
+
+    fn finish(mut self) {
+        for event in std::mem::take(&mut self.waiting) {
+            self.show(&event);
+        }
+        if let Some(bars) = &mut self.bars {
+            bars.clear();
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        if self.printer.json() {
+            self.printer.event(event);
+            return;
+        }
+        match event {
+            Event::Warning { message } => self.printer.warn(message),
+            Event::NameTaken { wanted, next } => {
+                self.printer
+                    .note(format_args!("name `{wanted}` is taken, trying `{next}`"));
+            }
+            Event::TeardownStep {
+                label,
+                error: Some(error),
+            } => self.printer.warn(&format!("clean-up of {label}: {error}")),
+            Event::Ready { name, ms } => self.printer.verbose(format_args!(
+                "bottle `{name}` is ready after {}",
+                seconds(Duration::from_millis(*ms))
+            )),
+            _ => {}
+        }
+        match &mut self.bars {
+            Some(bars) => bars.show(event),
+            None => self.show_line(event),
+        }
+    }
+
+    /// Not on a terminal: a line when a step is over, and one when a long one begins.
+    fn show_line(&mut self, event: &Event) {
+        match event {
+            Event::PhaseFinished { phase, ms } if *phase != Phase::Running => {
+                self.printer.note(format_args!(
+                    "{:<10} {}",
+                    phase.as_str(),
+                    seconds(Duration::from_millis(*ms))
+                ));
+            }
+            Event::Progress { task, .. } if !self.tasks.contains(task) => {
+                self.tasks.push(task.clone());
+                self.printer.note(task);
+            }
+            Event::Progress { task, detail, .. } => {
+                self.printer.verbose(format_args!("{task}: {detail}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One spinner for the phases that go on, one bar per long step below it.
+#[derive(Debug)]
+struct Bars {
+    all: indicatif::MultiProgress,
+    phases: Vec<Phase>,
+    head: Option<ProgressBar>,
+    steps: BTreeMap<String, ProgressBar>,
+}
+
+const TICK: Duration = Duration::from_millis(120);
+
+impl Bars {
+    fn new(all: indicatif::MultiProgress) -> Self {
+        Self {
+            all,
+            phases: vec![],
+            head: None,
+            steps: BTreeMap::new(),
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        match event {
+            Event::PhaseStarted { phase } if *phase != Phase::Running => {
+                self.phases.push(*phase);
+                self.redraw();
+            }
+            Event::PhaseFinished { phase, .. } => {
+                self.phases.retain(|other| other != phase);
+                if *phase == Phase::Images {
+                    self.clear_steps();
+                }
+                self.redraw();
+            }
+            Event::Progress {
+                task,
+                detail,
+                current,
+                total,
+            } => self.step(task, detail, *current, *total),
+            Event::Ready { .. } | Event::Finished { .. } => self.clear(),
+            _ => {}
+        }
+    }
+
+    fn redraw(&mut self) {
+        let names: Vec<&str> = self.phases.iter().map(|phase| phase.as_str()).collect();
+        if names.is_empty() {
+            if let Some(head) = self.head.take() {
+                head.finish_and_clear();
+            }
+            return;
+        }
+        let head = self.head.get_or_insert_with(|| {
+            let bar = self.all.insert(0, ProgressBar::new_spinner());
+            bar.set_style(template("{spinner} {msg} {elapsed:.dim}", "{msg}"));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        head.set_message(names.join(", "));
+    }
+
+    fn step(&mut self, task: &str, detail: &str, current: Option<u64>, total: Option<u64>) {
+        let bar = self.steps.entry(task.to_owned()).or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::new_spinner());
+            bar.set_prefix(task.to_owned());
+            bar.set_style(template("  {prefix}: {wide_msg}", "{prefix}"));
+            bar
+        });
+        if let (Some(current), Some(total)) = (current, total.filter(|total| *total > 0)) {
+            if bar.length() != Some(total) {
+                bar.set_length(total);
+                bar.set_style(template(
+                    "  {prefix} [{bar:20}] {percent:>3}% {wide_msg}",
+                    "{prefix}",
+                ));
+            }
+            bar.set_position(current);
+        }
+        bar.set_message(detail.replace(char::is_control, " "));
+    }
+
+    fn clear_steps(&mut self) {
+        for bar in std::mem::take(&mut self.steps).into_values() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.clear_steps();
+        if let Some(head) = self.head.take() {
+            head.finish_and_clear();
+        }
+        self.phases.clear();
+    }
+}
+
+/// A template is a constant; should one be wrong, a plain message is better than no launch.
+fn template(text: &str, otherwise: &str) -> ProgressStyle {
+    ProgressStyle::with_template(text)
+        .or_else(|_| ProgressStyle::with_template(otherwise))
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_templates_are_valid() {
+        for text in [
+            "{spinner} {msg} {elapsed:.dim}",
+            "  {prefix}: {wide_msg}",
+            "  {prefix} [{bar:20}] {percent:>3}% {wide_msg}",
+        ] {
+            assert!(ProgressStyle::with_template(text).is_ok(), "{text}");
+        }
+    }
+}
