@@ -91,6 +91,9 @@ pub struct SidecarPlan {
     pub port: u16,
     /// How readiness is proven.
     pub ready: ReadyCheck,
+    /// The hop in front of it is started only after it.
+    #[serde(default)]
+    pub start_first: bool,
 }
 
 /// A container, complete but for what only exists at launch (addresses, secrets, image ids).
@@ -240,7 +243,8 @@ pub enum Mount {
 /// A file put into a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePlan {
-    /// Absolute path inside; missing parent directories are made (0755, same owner).
+    /// Absolute path inside; missing parent directories are made (0755; of the same owner inside
+    /// volumes and below the agent's home, root's elsewhere).
     pub path: String,
     /// Permission bits.
     pub mode: u32,

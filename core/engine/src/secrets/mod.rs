@@ -1,0 +1,10 @@
+//! Secrets: references turned into values, and values kept out of texts.
+
+mod collect;
+mod resolve;
+mod scrub;
+
+pub(crate) use collect::references;
+pub(crate) use resolve::Resolved;
+pub use resolve::{NoPrompt, Prompt, SecretError, Secrets};
+pub(crate) use scrub::Scrubber;

@@ -1,0 +1,65 @@
+//! What can go wrong with the journal.
+
+use std::{io, path::PathBuf};
+
+/// Why the session folder could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder of the state directory.
+    #[error("cannot {act} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        act: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file of a session is not what `bottle` writes.
+    #[error("`{}` is damaged", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Somebody else holds the session.
+    #[error("session `{session}` is owned by another process")]
+    Taken {
+        /// Which.
+        session: String,
+    },
+    /// The inherited file is not the lock of that session.
+    #[error("standard input is not the lock of session `{session}`")]
+    WrongLease {
+        /// Which.
+        session: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(act: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io {
+            act,
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// What the user can do next.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("set `XDG_STATE_HOME` to a folder that you may write to")
+            }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("free some space, or set `XDG_STATE_HOME` to another disk")
+            }
+            Self::Io { .. } => None,
+            Self::Damaged { .. } => Some("`bottle cleanup` removes what is left of that session"),
+            Self::Taken { .. } => Some("`bottle stop` ends it, `bottle attach` joins it"),
+            Self::WrongLease { .. } => Some("this command is started by `bottle` itself only"),
+        }
+    }
+}
