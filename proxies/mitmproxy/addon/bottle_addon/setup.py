@@ -74,7 +74,9 @@ class Setup:
     def _options_problem(self) -> str | None:
         for name, wanted in _REQUIRED.items():
             found = getattr(ctx.options, name)
-            if found != wanted and list(found or []) != wanted:
+            if isinstance(wanted, list):
+                found = list(found)
+            if found != wanted:
                 return f"mitmproxy runs with {name}={found!r} instead of {wanted!r}"
         modes = [mode.split(":", 1)[0].split("@", 1)[0] for mode in ctx.options.mode]
         if modes not in (["regular"], ["upstream"]):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+import zstandard
+
+_ZSTD_STEP = 512
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -134,13 +137,20 @@ def _inflate(data: bytes, limit: int) -> bytes:
 
 
 def _zstd(data: bytes, limit: int) -> bytes:
-    import zstandard
-
-    try:
-        reader = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True)
-        out = reader.read(limit + 1)
-    except zstandard.ZstdError:
-        raise Unreadable("the compressed body is damaged") from None
-    if len(out) > limit:
-        raise TooLarge
+    out = bytearray()
+    while data:
+        unpacker = zstandard.ZstdDecompressor().decompressobj()
+        rest = memoryview(data)
+        try:
+            # It takes no limit on what comes out, so it gets little at a time.
+            while rest and not unpacker.eof:
+                out += unpacker.decompress(bytes(rest[:_ZSTD_STEP]))
+                rest = rest[_ZSTD_STEP:]
+                if len(out) > limit:
+                    raise TooLarge
+        except zstandard.ZstdError:
+            raise Unreadable("the compressed body is damaged") from None
+        if not unpacker.eof:
+            raise Unreadable("the compressed body is cut short")
+        data = unpacker.unused_data + bytes(rest)
     return bytes(out)

@@ -1,0 +1,471 @@
+"""The default chain: the next hop gets requests in clear, or tunnels where it must."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from conftest import World, policy_for
+from support.hop import Hop
+from support.http1 import Closed, render, wait_for
+from support.origin import read_frame, send_frame
+from support.proxy import ConnectRefused, Proxy
+
+
+@pytest.fixture(scope="module")
+def proxy(hop: Hop, launch: Any) -> Proxy:
+    started: Proxy = launch(policy_for(hop)).wait_ready()
+    return started
+
+
+@pytest.fixture(autouse=True)
+def forget(hop: Hop) -> None:
+    hop.lines.clear()
+    hop.seen.clear()
+    hop.scans.clear()
+
+
+def test_https_is_handed_off_in_absolute_form(proxy: Proxy, hop: Hop) -> None:
+    answer = proxy.ask("https://api.test/things?x=1&y=a%20b", headers=[("accept", "x/y")])
+    assert answer.status == 200
+    assert hop.lines == ["GET https://api.test/things?x=1&y=a%20b HTTP/1.1"]
+    assert hop.seen[0].all("host") == ["api.test"]
+    assert answer.json()["line"] == "GET /things?x=1&y=a%20b HTTP/1.1"
+    event = proxy.event(decision="allow", host="api.test")
+    assert event["url"] == "https://api.test/things"
+    assert event["class"] == "inspect"
+    assert event["rule"] == "allow:api.test"
+    assert event["status"] == 200
+    assert event["resp_bytes"] == len(answer.body)
+
+
+def test_plain_http_is_handed_off_too(proxy: Proxy, hop: Hop) -> None:
+    assert proxy.ask("http://api.test/plain").status == 200
+    assert hop.lines == ["GET http://api.test/plain HTTP/1.1"]
+
+
+def test_asks_for_unpacked_answers(proxy: Proxy, hop: Hop) -> None:
+    proxy.ask("https://api.test/", headers=[("accept-encoding", "gzip, br")])
+    assert hop.seen[0].all("accept-encoding") == ["identity"]
+
+
+def test_unpacks_request_bodies(proxy: Proxy, hop: Hop) -> None:
+    packed = gzip.compress(b"want deadbeef\n") + gzip.compress(b"done\n")
+    answer = proxy.ask(
+        "https://api.test/git-upload-pack",
+        "POST",
+        [("content-encoding", "gzip"), ("content-type", "application/x-git-upload-pack")],
+        packed,
+    )
+    assert answer.status == 200
+    assert hop.seen[0].body == b"want deadbeef\ndone\n"
+    assert hop.seen[0].get("content-encoding") is None
+    assert hop.seen[0].all("content-length") == [str(len(b"want deadbeef\ndone\n"))]
+
+
+def test_damaged_and_unknown_packing_is_refused(proxy: Proxy, hop: Hop) -> None:
+    for encoding, body in (("gzip", b"no gzip at all"), ("br", b"abc"), ("gzip", b"\x1f\x8b")):
+        answer = proxy.ask(
+            "https://api.test/x", "POST", [("content-encoding", encoding)], body
+        )
+        assert answer.status == 415, encoding
+        assert answer.get("x-bottle-refused") == "shape"
+    assert hop.lines == []
+
+
+def test_a_compression_bomb_is_refused(proxy: Proxy, hop: Hop) -> None:
+    bomb = gzip.compress(b"\0" * (64 << 20))
+    answer = proxy.ask("https://api.test/x", "POST", [("content-encoding", "gzip")], bomb)
+    assert answer.status == 413
+    assert answer.json()["rule"] == "limit"
+    assert hop.lines == []
+
+
+def test_chunked_requests_get_a_length(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.tunnel("api.test")
+    head = render("POST /c HTTP/1.1", [("host", "api.test"), ("transfer-encoding", "chunked")])
+    stream.sock.sendall(head + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    assert stream.message().status == 200
+    assert hop.seen[0].body == b"abcde"
+    assert hop.seen[0].get("transfer-encoding") is None
+
+
+def test_first_event_arrives_before_the_last_is_sent(proxy: Proxy, world: World) -> None:
+    for url in ("https://api.test/sse", "https://llm.test/sse", "https://bulk.test/sse"):
+        world.origin.release.clear()
+        name = url.split("/")[2]
+        stream = proxy.tunnel(name)
+        stream.sock.sendall(render("GET /sse HTTP/1.1", [("host", name)]))
+        assert stream.head().status == 200
+        assert stream.chunk() == b"data: first\n\n", name
+        # Had anything been held back, the line above would wait for ever.
+        assert not world.origin.release.is_set()
+        world.origin.release.set()
+        assert stream.chunk() == b"data: last\n\n"
+        assert stream.chunk() == b""
+        stream.close()
+        assert proxy.event(host=name, decision="allow", streamed=True)["resp_bytes"] == 25
+
+
+def test_a_download_may_be_larger_than_the_request_limit(proxy: Proxy) -> None:
+    size = 3 << 20
+    for host in ("api.test", "bulk.test"):
+        assert len(proxy.ask(f"https://{host}/big/{size}").body) == size
+
+
+def test_an_oversize_request_is_413(proxy: Proxy, hop: Hop) -> None:
+    body = b"a" * ((1 << 20) + 1)
+    stream = proxy.tunnel("api.test")
+    head = [("host", "api.test"), ("content-length", str(len(body)))]
+    stream.sock.sendall(render("POST /up HTTP/1.1", head))
+    assert stream.head().status == 413
+
+    stream = proxy.tunnel("api.test")
+    head = [("host", "api.test"), ("transfer-encoding", "chunked")]
+    stream.sock.sendall(render("POST /up HTTP/1.1", head) + b"%x\r\n" % len(body))
+    try:
+        stream.sock.sendall(body)
+    except OSError:
+        pass
+    assert stream.head().status == 413
+    assert hop.lines == []
+    assert proxy.event(decision="deny", rule="limit")["host"] == "api.test"
+
+
+def test_the_next_hops_refusal_passes_with_its_reason(proxy: Proxy) -> None:
+    answer = proxy.ask("https://api.test/blocked")
+    assert answer.status == 403
+    assert answer.body == b"blocked: DLP match: Test Pattern (critical)\n"
+    assert answer.get("x-bottle-refused") == "next-hop"
+    event = proxy.event(decision="deny", rule="next-hop")
+    assert event["reason"] == "blocked: DLP match: Test Pattern (critical)"
+
+
+def test_an_origins_403_is_no_refusal(proxy: Proxy) -> None:
+    answer = proxy.ask("https://api.test/forbidden")
+    assert (answer.status, answer.body) == (403, b"origin says no\n")
+    assert answer.get("x-bottle-refused") is None
+    proxy.event(decision="allow", status=403)
+
+
+def test_a_refused_connect_of_the_next_hop_is_502_and_logged(proxy: Proxy, hop: Hop) -> None:
+    hop.refuse_connect.add("bulk.test")
+    try:
+        assert proxy.ask("https://bulk.test/x").status == 502
+    finally:
+        hop.refuse_connect.clear()
+    event = proxy.event(decision="deny", rule="next-hop", host="bulk.test")
+    assert "403" in event["reason"]
+
+
+def test_origins_cannot_forge_our_marks(proxy: Proxy) -> None:
+    answer = proxy.ask("https://api.test/echo")
+    assert answer.get("x-bottle-refused") is None
+    assert answer.get("alt-svc") is None
+
+
+def test_websocket_goes_by_connect(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.tunnel("other.test")
+    _upgrade(stream, "other.test")
+    assert read_frame(stream) == (1, b"hello ")
+    send_frame(stream, b"ping", mask=True)
+    assert read_frame(stream) == (1, b"echo ping")
+    assert hop.lines == ["CONNECT other.test:443 HTTP/1.1"]
+    assert proxy.event(host="other.test", status=101)["class"] == "tunnel"
+    stream.close()
+
+
+def test_websocket_over_plain_http(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.connect()
+    _upgrade(stream, "api.test", "http://api.test/ws")
+    assert read_frame(stream) == (1, b"hello ")
+    assert hop.lines == ["CONNECT api.test:80 HTTP/1.1"]
+    stream.close()
+
+
+def test_a_secret_in_a_websocket_message_is_dropped(proxy: Proxy) -> None:
+    stream = proxy.tunnel("other.test")
+    _upgrade(stream, "other.test")
+    read_frame(stream)
+    send_frame(stream, b"take this: ghp_" + b"a" * 36, mask=True)
+    send_frame(stream, b"harmless", mask=True)
+    assert read_frame(stream) == (1, b"echo harmless")
+    proxy.event(decision="deny", rule="dlp:github-token", host="other.test")
+    stream.close()
+
+
+def _upgrade(stream: Any, host: str, target: str = "/ws") -> None:
+    headers = [
+        ("host", host),
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", base64.b64encode(b"0123456789abcdef").decode()),
+    ]
+    stream.sock.sendall(render(f"GET {target} HTTP/1.1", headers))
+    assert stream.head().status == 101
+
+
+def test_tunnel_class_goes_by_connect(proxy: Proxy, hop: Hop) -> None:
+    assert proxy.ask("https://bulk.test/pkg.tgz").status == 200
+    assert hop.lines == ["CONNECT bulk.test:443 HTTP/1.1"]
+
+
+def test_grpc_streams_the_request(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.tunnel("api.test")
+    headers = [
+        ("host", "api.test"),
+        ("content-type", "application/grpc"),
+        ("transfer-encoding", "chunked"),
+    ]
+    stream.sock.sendall(render("POST /svc HTTP/1.1", headers) + b"3\r\nabc\r\n")
+    # The tunnel is opened although the request is not at its end.
+    wait_for(lambda: hop.lines)
+    assert hop.lines == ["CONNECT api.test:443 HTTP/1.1"]
+    stream.sock.sendall(b"0\r\n\r\n")
+    answer = stream.message()
+    assert base64.b64decode(answer.json()["body"]) == b"abc"
+
+
+def test_passthrough_is_the_agents_own_tls(proxy: Proxy, hop: Hop, world: World) -> None:
+    stream = proxy.tunnel("pinned.test", ca=world.ca_file)
+    stream.sock.sendall(render("GET /own HTTP/1.1", [("host", "pinned.test")]))
+    assert stream.message().status == 200
+    assert hop.lines == ["CONNECT pinned.test:443 HTTP/1.1"]
+    assert proxy.event(host="pinned.test")["class"] == "passthrough"
+
+
+def test_passthrough_needs_its_own_name_as_sni(proxy: Proxy, hop: Hop, world: World) -> None:
+    with pytest.raises((OSError, Closed)):
+        stream = proxy.tunnel("pinned.test", sni="other.test", ca=world.ca_file)
+        stream.sock.sendall(render("GET / HTTP/1.1", [("host", "pinned.test")]))
+        stream.message()
+    assert hop.lines == []
+
+
+@pytest.mark.parametrize("target", ["evil.test", "sub.api.test", "api.test.evil.test"])
+def test_unlisted_hosts_are_refused_at_connect(proxy: Proxy, hop: Hop, target: str) -> None:
+    with pytest.raises(ConnectRefused) as caught:
+        proxy.tunnel(target)
+    answer = caught.value.answer
+    assert answer.status == 403
+    assert answer.get("x-bottle-refused") == "allowlist"
+    body = answer.json()
+    assert body["error"] == "bottle_refused"
+    assert (body["rule"], body["host"]) == ("allowlist", target)
+    assert target in body["reason"]
+    assert target in body["hint"]
+    assert hop.lines == []
+    assert proxy.event(host=target, decision="deny")["rule"] == "allowlist"
+
+
+def test_unlisted_hosts_are_refused_in_plain_http(proxy: Proxy, hop: Hop) -> None:
+    answer = proxy.ask("http://evil.test/x?data=1")
+    assert (answer.status, answer.json()["rule"]) == (403, "allowlist")
+    assert hop.lines == []
+    assert proxy.event(host="evil.test", method="GET")["url"] == "http://evil.test/x"
+
+
+@pytest.mark.parametrize(
+    "method, path, rule",
+    [
+        ("GET", "/repos/acme/x/y", None),
+        ("POST", "/repos/acme/x", "allow:other.test"),
+        ("GET", "/repos/other", "allow:other.test"),
+        ("GET", "/repos/acme/../other", "allow:other.test"),
+        ("GET", "/repos/acme/%2e%2e/other", "allow:other.test"),
+        ("GET", "/repos/acme/..%2fother", "allow:other.test"),
+        ("GET", "/repos/acme/%252e%252e/other", "allow:other.test"),
+        ("GET", "//repos/acme/x", "allow:other.test"),
+    ],
+)
+def test_methods_and_paths(
+    proxy: Proxy, hop: Hop, method: str, path: str, rule: str | None
+) -> None:
+    answer = proxy.ask(f"https://other.test{path}", method)
+    if rule is None:
+        assert answer.status == 200
+    else:
+        assert (answer.status, answer.json()["rule"]) == (403, rule)
+        assert hop.lines == []
+
+
+def test_a_header_cannot_change_the_method(proxy: Proxy, hop: Hop) -> None:
+    answer = proxy.ask(
+        "https://other.test/repos/acme/x", headers=[("X-HTTP-Method-Override", "DELETE")]
+    )
+    assert (answer.status, answer.json()["rule"]) == (403, "allow:other.test")
+    assert hop.lines == []
+
+
+@pytest.mark.parametrize("port", [22, 80, 8443])
+def test_ports_are_refused_unless_a_rule_names_them(proxy: Proxy, port: int) -> None:
+    with pytest.raises(ConnectRefused) as caught:
+        proxy.tunnel("api.test", port)
+    assert caught.value.answer.json()["rule"] == "port"
+
+
+@pytest.mark.parametrize("target", ["192.0.2.7", "127.0.0.1", "127.1", "2130706433", "0x7f.1"])
+def test_addresses_are_refused(proxy: Proxy, hop: Hop, target: str) -> None:
+    with pytest.raises(ConnectRefused) as caught:
+        proxy.tunnel(target)
+    assert caught.value.answer.json()["rule"] == "ip-literal"
+    assert proxy.ask(f"http://{target}/").json()["rule"] == "ip-literal"
+    assert hop.lines == []
+
+
+def test_the_next_hop_cannot_be_asked_for_itself(proxy: Proxy, hop: Hop) -> None:
+    assert proxy.ask(f"http://127.0.0.1:{hop.port}/health").status == 403
+    assert hop.lines == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("host", "llm.test")],
+        [("host", "api.test:8443")],
+        [("host", "api.test"), ("host", "llm.test")],
+        [("host", "user@api.test")],
+    ],
+)
+def test_fronting_by_host_header_is_refused(
+    proxy: Proxy, hop: Hop, headers: list[tuple[str, str]]
+) -> None:
+    stream = proxy.tunnel("api.test")
+    stream.sock.sendall(render("GET / HTTP/1.1", headers))
+    answer = stream.message()
+    assert answer.status in (400, 421)
+    assert answer.get("x-bottle-refused") in ("fronting", "shape")
+    assert hop.lines == []
+
+
+def test_fronting_by_absolute_form_inside_a_tunnel_is_refused(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.tunnel("api.test")
+    stream.sock.sendall(render("GET https://llm.test/ HTTP/1.1", [("host", "api.test")]))
+    assert stream.message().get("x-bottle-refused") == "fronting"
+    assert hop.lines == []
+
+
+def test_fronting_by_sni_is_refused(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.tunnel("api.test", sni="llm.test")
+    stream.sock.sendall(render("GET / HTTP/1.1", [("host", "api.test")]))
+    assert stream.message().get("x-bottle-refused") == "fronting"
+    assert hop.lines == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"POST / HTTP/1.1\r\nhost: api.test\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
+        b"3\r\nabc\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: api.test\r\ntransfer-encoding: chunked\r\n"
+        b"content-length: 3\r\n\r\n0\r\n\r\n",
+        b"TRACE / HTTP/1.1\r\nhost: api.test\r\n\r\n",
+    ],
+)
+def test_ambiguous_requests_are_refused(proxy: Proxy, hop: Hop, raw: bytes) -> None:
+    stream = proxy.tunnel("api.test")
+    stream.sock.sendall(raw)
+    assert stream.head().status == 400
+    assert hop.lines == []
+
+
+def test_anything_but_http_in_a_tunnel_dies(proxy: Proxy, hop: Hop) -> None:
+    stream = proxy.connect()
+    stream.sock.sendall(render("CONNECT api.test:443 HTTP/1.1", [("host", "api.test:443")]))
+    assert stream.head().status == 200
+    stream.sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    try:
+        answer = stream.head().line
+    except (Closed, OSError):
+        answer = "HTTP/1.1 400"
+    assert answer.startswith("HTTP/1.1 4")
+    assert hop.lines == []
+
+
+def test_head_gets_no_body(proxy: Proxy) -> None:
+    stream = proxy.tunnel("other.test")
+    stream.sock.sendall(render("HEAD /nope HTTP/1.1", [("host", "other.test")]))
+    answer = stream.head()
+    assert answer.status == 403
+    # The next answer follows at once, so nothing came in between.
+    stream.sock.sendall(render("GET /repos/acme/x HTTP/1.1", [("host", "other.test")]))
+    assert stream.message().status == 200
+
+
+def curl(proxy: Proxy, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("curl")
+    assert program, "these tests need curl"
+    return subprocess.run(
+        [
+            program,
+            "-sS",
+            "--max-time",
+            "30",
+            "--proxy",
+            f"http://127.0.0.1:{proxy.port}",
+            "--cacert",
+            str(proxy.ca_file),
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_http2_to_the_agent(proxy: Proxy, hop: Hop) -> None:
+    result = curl(
+        proxy, "--http2", "-w", "\n%{http_version}", "-d", "hello", "https://api.test/h2?q=1"
+    )
+    body, _, version = result.stdout.rpartition("\n")
+    assert version == "2", result
+    assert base64.b64decode(json.loads(body)["body"]) == b"hello"
+    assert hop.lines == ["POST https://api.test/h2?q=1 HTTP/1.1"]
+    assert hop.seen[0].all("host") == ["api.test"]
+
+
+def test_refusals_and_fronting_over_http2(proxy: Proxy, hop: Hop) -> None:
+    result = curl(proxy, "--http2", "-i", "-H", "host: llm.test", "https://api.test/")
+    assert "HTTP/2 421" in result.stdout
+    assert '"rule": "fronting"' in result.stdout
+    result = curl(proxy, "--http2", "-i", "-X", "PUT", "https://other.test/repos/acme/x")
+    assert "x-bottle-refused: allow:other.test" in result.stdout
+    assert hop.lines == []
+
+
+def test_many_parallel_event_streams_over_http2(
+    proxy: Proxy, hop: Hop, world: World
+) -> None:
+    """mitmproxy's own limit of five connections per client would let the sixth wait for the
+    end of the first, which does not come."""
+    program = shutil.which("curl")
+    assert program
+    streams = 8
+    arguments = [program, "-sSN", "--http2", "--parallel", "--parallel-max", "8"]
+    arguments += ["--proxy", f"http://127.0.0.1:{proxy.port}", "--cacert", str(proxy.ca_file)]
+    running = subprocess.Popen(
+        [*arguments, *(f"https://api.test/sse?{n}" for n in range(streams))],
+        stdout=subprocess.PIPE,
+    )
+    assert running.stdout
+    seen = b""
+    while seen.count(b"data: first") < streams:
+        data = running.stdout.read1(4096)  # type: ignore[attr-defined]
+        assert data, seen
+        seen += data
+    world.origin.release.set()
+    rest, _ = running.communicate(timeout=60)
+    assert (seen + rest).count(b"data: last") == streams
+    assert running.returncode == 0
+
+
+def test_untrusting_clients_show_in_the_log(proxy: Proxy, world: World) -> None:
+    with pytest.raises(OSError):
+        proxy.tunnel("api.test", ca=world.ca_file)
+    assert proxy.event(rule="client-tls", host="api.test")["decision"] == "error"
