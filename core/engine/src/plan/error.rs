@@ -6,9 +6,6 @@ use bottle_api::{PluginError, Statement};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    #[doc(hidden)]
-    #[error("the planner is not finished")]
-    Unfinished,
     /// A plugin refused.
     #[error("{kind} `{name}` cannot work here")]
     Plugin {
@@ -50,7 +47,6 @@ impl PlanError {
     /// What the user can do next, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Unfinished => vec![],
             Self::Plugin { source, .. } => source.hint().map(str::to_owned).into_iter().collect(),
             Self::Conflict { hint, .. } => vec![hint.clone()],
             Self::Unmet(unmet) => unmet

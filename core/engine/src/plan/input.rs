@@ -1,11 +1,9 @@
-//! What goes in and what comes out.
+//! What goes in, and what can be read off a plan.
 
 use bottle_api::{
     Backend, BackendInfo, CaPart, ChainView, Content, InstanceId, LaunchPlan, LaunchSpec,
-    Provisioner, Proxy, SessionId,
+    ProvisionContext, Provisioner, Proxy, SessionId,
 };
-
-use super::PlanError;
 
 /// Everything a plan is made of.
 #[derive(Clone, Copy, Debug)]
@@ -24,13 +22,6 @@ pub struct PlanInput<'a> {
     pub proxies: &'a [Box<dyn Proxy>],
     /// In the user's order; what they declare with `after` comes first.
     pub provisioners: &'a [Box<dyn Provisioner>],
-}
-
-/// Turns what the user asked for into everything a launch will do. Pure: no I/O, no clock, no
-/// randomness; the same input gives the same plan.
-pub fn plan(input: &PlanInput<'_>) -> Result<LaunchPlan, PlanError> {
-    let _ = input;
-    Err(PlanError::Unfinished)
 }
 
 /// The way out as the agent of this plan sees it; `None` without a chain.
@@ -56,4 +47,22 @@ pub(crate) fn ends_tls(plan: &LaunchPlan) -> bool {
                 Content::Ca(CaPart::KeyAndCertificate | CaPart::Sec1Key)
             )
         })
+}
+
+/// What provisioners may know, the same while planning and while launching.
+pub(crate) fn provision_context<'a>(
+    session: &'a SessionId,
+    spec: &'a LaunchSpec,
+    policy: &'a bottle_api::EgressPolicy,
+    chain: Option<&'a ChainView>,
+) -> ProvisionContext<'a> {
+    ProvisionContext::new(
+        session,
+        &spec.name.base,
+        &spec.agent,
+        &spec.user,
+        &spec.workspace,
+        policy,
+    )
+    .chain(chain)
 }

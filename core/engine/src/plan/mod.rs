@@ -1,7 +1,20 @@
 //! The planner: pure, deterministic, serializable.
 
+mod agent;
+mod chain;
 mod error;
+mod guarantees;
 mod input;
+mod merge;
+mod order;
+mod planner;
+mod policy;
+mod runtime;
+mod shim;
+mod sidecar;
 
 pub use error::PlanError;
-pub use input::{PlanInput, chain_view, plan};
+pub use input::{PlanInput, chain_view};
+pub(crate) use input::{ends_tls, provision_context};
+pub use planner::plan;
+pub(crate) use shim::release as release_shim;

@@ -1,0 +1,37 @@
+//! The backend's table in a config file.
+
+use bottle_api::{Backend, ConfigError, PluginBuild};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::Memory;
+
+/// What this engine is like.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryConfig {
+    /// OCI runtimes it knows; the first is the default.
+    pub runtimes: Vec<String>,
+    /// References that no registry has.
+    pub missing_images: Vec<String>,
+}
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            runtimes: vec!["runc".to_owned()],
+            missing_images: vec![],
+        }
+    }
+}
+
+impl PluginBuild<dyn Backend> for Memory {
+    const NAME: &'static str = "memory";
+    const SUMMARY: &'static str = "keeps everything in this process; for tests";
+    type Config = MemoryConfig;
+    fn build(config: MemoryConfig) -> Result<Box<dyn Backend>, ConfigError> {
+        if config.runtimes.is_empty() {
+            return Err(ConfigError::new("`runtimes` names no runtime"));
+        }
+        Ok(Box::new(Self::with_config(config)))
+    }
+}
