@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
-import zstandard
+try:
+    # Part of Python from 3.14; before that mitmproxy brings it along.
+    from compression.zstd import ZstdDecompressor as _new_zstd
+    from compression.zstd import ZstdError as _ZstdError
+except ImportError:
+    from zstandard import ZstdDecompressor
+    from zstandard import ZstdError as _ZstdError
+
+    def _new_zstd() -> Any:
+        return ZstdDecompressor().decompressobj()
+
 
 _ZSTD_STEP = 512
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
@@ -139,7 +150,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
 def _zstd(data: bytes, limit: int) -> bytes:
     out = bytearray()
     while data:
-        unpacker = zstandard.ZstdDecompressor().decompressobj()
+        unpacker = _new_zstd()
         rest = memoryview(data)
         try:
             # It takes no limit on what comes out, so it gets little at a time.
@@ -148,7 +159,7 @@ def _zstd(data: bytes, limit: int) -> bytes:
                 rest = rest[_ZSTD_STEP:]
                 if len(out) > limit:
                     raise TooLarge
-        except zstandard.ZstdError:
+        except _ZstdError:
             raise Unreadable("the compressed body is damaged") from None
         if not unpacker.eof:
             raise Unreadable("the compressed body is cut short")

@@ -126,3 +126,13 @@ def launch(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 def launch_once(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Starts proxies that end with the test."""
     yield from _launching(world, tmp_path_factory)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says which real parts took part."""
+    import shutil
+
+    from mitmproxy import version
+
+    found = shutil.which("pipelock") or "not on the PATH: its tests were skipped"
+    terminalreporter.write_line(f"mitmproxy {version.VERSION}; pipelock {found}")
