@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackendError, BoxStream, ContainerId, ContainerPlan, Derive, EventSink, ExecRequest,
-    ExitStatus, ImageId, ImageSource, InstanceId, NetworkId, NetworkPlan, Ownership, Process, Role,
-    SessionId, Statement, Stdio,
+    BackendError, BackendErrorKind, BoxStream, ContainerId, ContainerPlan, Derive, EventSink,
+    ExecRequest, ExitStatus, ImageId, ImageSource, InstanceId, NetworkId, NetworkPlan, Ownership,
+    Process, Role, SessionId, Statement, Stdio,
 };
 
 /// What a probe found.
@@ -279,6 +279,25 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         derive: &Derive,
         cx: &OpContext,
     ) -> Result<ImageId, BackendError>;
+
+    /// Whether an image is here, so that a launch would neither pull nor build it. No side
+    /// effect. `None` when this backend cannot tell, which is the default.
+    async fn has_image(&self, source: &ImageSource) -> Result<Option<bool>, BackendError> {
+        let _ = source;
+        Ok(None)
+    }
+
+    /// Removes the images that `bottle` built and keeps as a cache (label `bottle.image`) and
+    /// that no container uses; only lists them with `dry_run`. Returns their names. A backend
+    /// that keeps none, or cannot: `Unsupported`, which is the default.
+    async fn prune_images(&self, dry_run: bool) -> Result<Vec<String>, BackendError> {
+        let _ = dry_run;
+        Err(BackendError::new(
+            BackendErrorKind::Unsupported,
+            "remove images",
+            format!("backend `{}` keeps no images of its own", self.name()),
+        ))
+    }
 
     /// Creates a network.
     ///
