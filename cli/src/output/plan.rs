@@ -255,7 +255,11 @@ fn secret_file(file: &bottle_api::FilePlan) -> Option<String> {
             Piece::Text(_) => None,
         }),
         Content::SecretMap(map) => map.values().next().map(ToString::to_string),
-        Content::Text(_) | Content::HostFile(_) | Content::HostFolder(_) | Content::Ca(_) => None,
+        Content::Text(_)
+        | Content::HostFile(_)
+        | Content::HostFolder(_)
+        | Content::Directory
+        | Content::Ca(_) => None,
     };
     Some(format!("file {} from {}", file.path, secret?))
 }

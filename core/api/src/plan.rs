@@ -271,6 +271,9 @@ pub enum Content {
     /// A folder of the host, read at launch, with modes and symlinks. Links that leave the
     /// folder are refused.
     HostFolder(PathBuf),
+    /// Nothing but a directory. One that is there keeps what it holds and gets this owner and
+    /// these permission bits.
+    Directory,
     /// A part of the session's CA.
     Ca(CaPart),
 }

@@ -14,6 +14,13 @@ pub enum SecretRef {
     FromEnv(String),
     /// A file; one trailing newline is cut.
     FromFile(PathBuf),
+    /// One variable of a file in dotenv form.
+    FromEnvFile {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        key: String,
+    },
     /// Standard output of a command (argv, no shell); one trailing newline is cut.
     FromCommand(Vec<String>),
     /// Asked on the terminal, without echo, with this text.
@@ -28,6 +35,9 @@ impl fmt::Display for SecretRef {
         match self {
             Self::FromEnv(name) => write!(f, "environment variable `{name}`"),
             Self::FromFile(path) => write!(f, "file `{}`", path.display()),
+            Self::FromEnvFile { path, key } => {
+                write!(f, "variable `{key}` of file `{}`", path.display())
+            }
             Self::FromCommand(argv) => {
                 write!(f, "command `{}`", argv.first().map_or("", String::as_str))
             }

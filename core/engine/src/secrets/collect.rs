@@ -27,6 +27,7 @@ pub(crate) fn references(plan: &LaunchPlan) -> BTreeSet<SecretRef> {
                 Content::Text(_)
                 | Content::HostFile(_)
                 | Content::HostFolder(_)
+                | Content::Directory
                 | Content::Ca(_) => {}
             }
         }

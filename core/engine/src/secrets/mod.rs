@@ -1,6 +1,7 @@
 //! Secrets: references turned into values, and values kept out of texts.
 
 mod collect;
+mod env_file;
 mod resolve;
 mod scrub;
 

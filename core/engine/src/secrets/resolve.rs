@@ -14,6 +14,7 @@ use bottle_api::{EnvValue, SecretRef, SecretString};
 use futures_util::future::join_all;
 use tokio::process::Command;
 
+use super::env_file;
 use crate::names::random_text;
 
 /// A command that asks a vault may need a person's finger; then it must come to an end.
@@ -71,6 +72,12 @@ impl SecretError {
                     path.display()
                 )
             }
+            SecretRef::FromEnvFile { path, key } => {
+                format!(
+                    "check that `{}` is there and has a line `{key}=...`",
+                    path.display()
+                )
+            }
             SecretRef::FromCommand(argv) => {
                 format!(
                     "run `{}` by hand to see what it says",
@@ -117,6 +124,13 @@ impl Secrets {
             let value = match reference {
                 SecretRef::FromEnv(name) => self.from_env(reference, name)?,
                 SecretRef::FromFile(path) => from_file(reference, path)?,
+                SecretRef::FromEnvFile { path, key } => {
+                    let value = env_file::variable(path, key);
+                    not_empty(
+                        reference,
+                        value.map_err(|why| SecretError::new(reference, why))?,
+                    )?
+                }
                 SecretRef::Session(_) => SecretString::from(random_text(TOKEN_LENGTH)),
                 SecretRef::FromCommand(argv) => {
                     commands.push(from_command(reference, argv));
