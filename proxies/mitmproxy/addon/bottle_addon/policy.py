@@ -67,6 +67,8 @@ class Credential:
     header: str
     format: str
     always: bool
+    # False when a hop behind this one puts the value in; then it is not known here.
+    inject: bool
 
     def belongs_to(self, host: str) -> bool:
         """Whether this host may see it."""
@@ -82,6 +84,8 @@ class Dlp:
     inspect: str
     credentialed: str
     tunnel: str
+    # Headers in which the agent may send credentials of its own.
+    skip_headers: frozenset[str]
 
     def body(self, cls: str) -> str:
         """The mode for the body of a traffic class."""
@@ -101,14 +105,16 @@ class Policy:
     credentials: tuple[Credential, ...]
     foreign_credentials: str
     dlp: Dlp
+    # Names under which this hop itself is asked for its health.
+    names: frozenset[str]
     trusted_private: tuple[HostPattern, ...]
     next: NextHop | None
     # Every secret value of the session by name, tokens between hops included.
     secrets: dict[str, str]
 
     def credentials_for(self, host: str) -> list[Credential]:
-        """The credentials that belong to a host."""
-        return [one for one in self.credentials if one.belongs_to(host)]
+        """The credentials that are put in here on their way to a host."""
+        return [one for one in self.credentials if one.inject and one.belongs_to(host)]
 
 
 def parse(document: Any, secrets: Any) -> Policy:
@@ -129,6 +135,7 @@ def parse(document: Any, secrets: Any) -> Policy:
             "foreign_credentials", ("refuse", "allow"), "refuse"
         ),
         dlp=fields.member("dlp", _dlp) or _dlp(Fields({}, "dlp")),
+        names=frozenset(fields.items("names", plain)),
         trusted_private=tuple(fields.items("trusted_private", _pattern)),
         next=fields.member("next", lambda f: _next(f, values)),
         secrets=values,
@@ -183,16 +190,18 @@ def _rule(value: Any, place: str) -> Rule:
 def _credential(value: Any, place: str, secrets: dict[str, str]) -> Credential:
     fields = Fields(value, place)
     name = fields.text("name")
-    if name not in secrets:
+    inject = fields.flag("inject", True)
+    if inject and name not in secrets:
         raise PolicyError(f"`{place}`: there is no secret `{name}`")
     credential = Credential(
         name=name,
         placeholder=fields.text("placeholder"),
-        secret=secrets[name],
+        secret=secrets[name] if inject else "",
         hosts=tuple(fields.items("hosts", _pattern)),
         header=fields.text("header").lower(),
         format=fields.text("format", "{}"),
         always=fields.flag("always", False),
+        inject=inject,
     )
     fields.finish()
     if len(credential.placeholder) < _SHORTEST_SECRET:
@@ -215,6 +224,9 @@ def _dlp(fields: Fields) -> Dlp:
         inspect=fields.choice("inspect", MODES, "block"),
         credentialed=fields.choice("credentialed", MODES, "warn"),
         tunnel=fields.choice("tunnel", MODES, "block"),
+        skip_headers=frozenset(
+            name.lower() for name in fields.items("skip_headers", plain)
+        ),
     )
 
 

@@ -30,7 +30,7 @@ class Requests:
         """All that can be judged without the body. Only what passes here gets the mark."""
         at = shape.passage(flow, time.time())
         flow.metadata[KEY] = at
-        if at.host == MAGIC_HOST:
+        if self._asks_for_us(at):
             at.ours = True
             at.logged = True
             flow.response = await answer(self._state, at)
@@ -51,12 +51,17 @@ class Requests:
         ):
             await self._start_stream(flow, policy, at)
 
+    def _asks_for_us(self, at: Passage) -> bool:
+        if at.scheme != "http":
+            return False
+        policy = self._state.store.poll()
+        return at.host == MAGIC_HOST or (policy is not None and at.host in policy.names)
+
     def _check_head(self, flow: http.HTTPFlow, policy: Policy, at: Passage) -> None:
         """URL and headers: real secrets, placeholders gone astray, secret-shaped text."""
         headers = flow.request.headers
         url = at.url.encode("latin-1")
-        values = "\n".join(vault.readable(value) for value in headers.values())
-        lines = values.encode("utf-8", "surrogateescape")
+        lines = _lines(headers, frozenset())
         finder = self._state.finder(policy)
         for where, data in (("URL", url), ("headers", lines)):
             name = finder.own(data)
@@ -67,7 +72,8 @@ class Requests:
                 raise vault.wrong_host(credential, at.host)
         vault.check_headers(policy, at.host, headers)
         self._shape_found(flow, policy.dlp.url, finder.shape(url), "URL")
-        self._shape_found(flow, policy.dlp.headers, finder.shape(lines), "headers")
+        judged = _lines(headers, policy.dlp.skip_headers)
+        self._shape_found(flow, policy.dlp.headers, finder.shape(judged), "headers")
         at.credentials = vault.wants_injection(policy, at.host, headers)
         if at.credentials and at.scheme != "https":
             raise Refused(
@@ -204,7 +210,8 @@ class Requests:
         headers = "\n".join(
             f"{name}: {vault.readable(value)}"
             for name, value in flow.request.headers.items()
-            if not any(one.placeholder in vault.readable(value) for one in at.credentials)
+            if name.lower() not in policy.dlp.skip_headers
+            and not any(one.placeholder in vault.readable(value) for one in at.credentials)
         )
         found = await scan.content(hop, service, headers)
         self._scan_found(flow, policy.dlp.headers, found, "headers")
@@ -241,6 +248,13 @@ class Requests:
                 f"scan:{found}", f"the next hop's scan refused the {where}", hint=_SCAN_HINT
             )
         log(flow, "warn", f"scan:{found}", f"found in the {where}")
+
+
+def _lines(headers: http.Headers, without: frozenset[str]) -> bytes:
+    values = (
+        vault.readable(value) for name, value in headers.items() if name.lower() not in without
+    )
+    return "\n".join(values).encode("utf-8", "surrogateescape")
 
 
 _SCAN_HINT = "remove what is shaped like a secret from the request"

@@ -47,7 +47,7 @@ def check_headers(policy: Policy, host: str, headers: Headers) -> None:
             raise wrong_host(credential, host)
     if policy.foreign_credentials == "allow":
         return
-    mine = policy.credentials_for(host)
+    mine = [one for one in policy.credentials if one.belongs_to(host)]
     for credential in mine:
         rivals = [one for one in mine if one.header == credential.header]
         for value in headers.get_all(credential.header):

@@ -70,6 +70,7 @@ def policy_for(hop: Hop | None, **more: Any) -> dict[str, Any]:
     """A policy over the names of the origin."""
     policy: dict[str, Any] = {
         "version": 1,
+        "names": ["mitm-here"],
         "allow": [
             {"host": "api.test"},
             {"host": "llm.test"},

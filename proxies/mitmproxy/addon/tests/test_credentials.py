@@ -273,6 +273,37 @@ def test_a_reflected_secret_is_taken_out(proxy: Proxy, path: str) -> None:
         assert answer.all("x-saw") == [PLACEHOLDER]
 
 
+def test_a_hop_behind_may_put_the_credentials_in(
+    launch_once: Any, hop: Hop, world: World
+) -> None:
+    policy = policy_for(hop, credentials=[credential(inject=False)])
+    proxy = launch_once(policy, {"scan-token": TOKEN}).wait_ready()
+    answer = proxy.ask("https://llm.test/", headers=[("x-api-key", PLACEHOLDER)])
+    assert answer.status == 200
+    # Handed over for the next hop to do its part; not a tunnel that it could not open.
+    assert hop.seen[0].all("x-api-key") == [PLACEHOLDER]
+    hop.lines.clear()
+    answer = proxy.ask("https://api.test/", headers=[("x-api-key", PLACEHOLDER)])
+    refused(answer, "credential:API_KEY", hop)
+    answer = proxy.ask("https://llm.test/", headers=[("x-api-key", "attackers-own-key-1")])
+    refused(answer, "credential:API_KEY", hop)
+
+
+def test_headers_for_the_agents_own_credentials(
+    launch_once: Any, hop: Hop, world: World
+) -> None:
+    policy = policy_for(hop, dlp={"skip_headers": ["Authorization"]})
+    proxy = launch_once(policy).wait_ready()
+    hop.lines.clear()
+    token = "ghp_" + "a1B2" * 9
+    assert proxy.ask("https://api.test/", headers=[("authorization", token)]).status == 200
+    hop.lines.clear()
+    refused(proxy.ask("https://api.test/", headers=[("x-t", token)]), "dlp:github-token", hop)
+    # A real secret of the session is none of the agent's own.
+    answer = proxy.ask("https://api.test/", headers=[("authorization", SECRET)])
+    refused(answer, "secret:API_KEY", hop)
+
+
 def test_nothing_secret_is_ever_logged(proxy: Proxy) -> None:
     """Runs last in this module: all the traffic above has been logged."""
     proxy.ask(f"https://api.test/{SECRET}/path?x={SECRET}")

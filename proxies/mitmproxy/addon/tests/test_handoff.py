@@ -49,6 +49,26 @@ def test_plain_http_is_handed_off_too(proxy: Proxy, hop: Hop) -> None:
     assert hop.lines == ["GET http://api.test/plain HTTP/1.1"]
 
 
+def test_takes_https_in_absolute_form_itself(proxy: Proxy, hop: Hop) -> None:
+    """So that another such hop may stand in front of this one."""
+    stream = proxy.connect()
+    stream.sock.sendall(render("GET https://api.test/a?b HTTP/1.1", [("host", "api.test")]))
+    assert stream.message().status == 200
+    assert hop.lines == ["GET https://api.test/a?b HTTP/1.1"]
+    stream = proxy.connect()
+    stream.sock.sendall(render("GET https://evil.test/ HTTP/1.1", [("host", "api.test")]))
+    assert stream.message().status in (403, 421)
+
+
+def test_health_under_its_own_name(proxy: Proxy) -> None:
+    stream = proxy.connect()
+    stream.sock.sendall(
+        render("GET /ready HTTP/1.1", [("host", f"mitm-here:{proxy.port}")])
+    )
+    answer = stream.message()
+    assert (answer.status, answer.json()["ready"]) == (200, True)
+
+
 def test_asks_for_unpacked_answers(proxy: Proxy, hop: Hop) -> None:
     proxy.ask("https://api.test/", headers=[("accept-encoding", "gzip, br")])
     assert hop.seen[0].all("accept-encoding") == ["identity"]
