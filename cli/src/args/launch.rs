@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use bottle_api::Guarantee;
-use bottle_config::Flags;
+use bottle_config::{Flags, PluginFlag, PluginKind, PluginValue};
 use clap::{Args, builder::PossibleValuesParser};
 
 use super::TerminalArgs;
@@ -178,8 +178,27 @@ impl LaunchArgs {
             workspace: self.workspace.clone(),
             workspace_mode: self.workspace_mode.clone(),
             mounts: self.mounts.clone(),
+            plugins: self.plugin_flags(),
             ..self.policy.flags()
         }
+    }
+}
+
+impl LaunchArgs {
+    fn plugin_flags(&self) -> Vec<PluginFlag> {
+        let flag = |flag: &str, plugin: &str, key: &str, value| PluginFlag {
+            flag: flag.to_owned(),
+            kind: PluginKind::Provisioner,
+            plugin: plugin.to_owned(),
+            key: key.to_owned(),
+            value,
+        };
+        let prompt = self.prompt.clone().map(PluginValue::Text);
+        let prompt = prompt.map(|text| flag("--prompt", "prompt", "text", text));
+        let folders = self.skills.iter().map(|path| path.display().to_string());
+        let skills = (!self.skills.is_empty()).then(|| PluginValue::Items(folders.collect()));
+        let skills = skills.map(|items| flag("--skill", "skills", "folders", items));
+        prompt.into_iter().chain(skills).collect()
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) use session::{
 };
 pub(crate) use setup::{
     CompletionsArgs, ConfigArgs, ConfigCommand, DoctorArgs, InitArgs, ManArgs, PluginsArgs,
-    SchemaArgs, TrustArgs,
+    TrustArgs,
 };
 
 /// Runs AI coding agents inside isolated bottles

@@ -47,14 +47,11 @@ pub(crate) struct PluginsArgs {}
 #[command(after_long_help = "\
 Examples:
   bottle init
-  bottle init --project --agent claude")]
+  bottle init --project")]
 pub(crate) struct InitArgs {
     /// Write `bottle.toml` into the current folder
     #[arg(long)]
     pub(crate) project: bool,
-    /// The agent to run by default
-    #[arg(long, value_name = "AGENT", default_value = "claude")]
-    pub(crate) agent: String,
 }
 
 /// Check, describe or show the configuration
@@ -82,7 +79,7 @@ Examples:
     #[command(after_long_help = "\
 Examples:
   bottle config schema > bottle.schema.json")]
-    Schema(SchemaArgs),
+    Schema,
     /// Show what is in effect and which file or flag said so
     #[command(after_long_help = "\
 Examples:
@@ -90,10 +87,6 @@ Examples:
   BOTTLE_RUNTIME=runsc bottle config show --json")]
     Show(PolicyArgs),
 }
-
-/// No flags of its own.
-#[derive(Args, Debug)]
-pub(crate) struct SchemaArgs {}
 
 /// Let a project's `bottle.toml` widen what a bottle may do
 ///

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use bottle_api::{BackendError, PluginError, RegistryError};
+use bottle_config::Diagnostic;
 
 use super::{Style, Tone};
 
@@ -19,6 +20,8 @@ impl Code {
     pub(crate) const TIMEOUT: Self = Self(124);
     /// `bottle` itself failed.
     pub(crate) const OURS: Self = Self(125);
+    /// There is no such command inside.
+    pub(crate) const NOT_FOUND: Self = Self(127);
     /// Standard output was closed by its reader, as if by the signal `PIPE`.
     pub(crate) const BROKEN_PIPE: Self = Self(141);
 
@@ -36,8 +39,8 @@ pub(crate) struct Failure {
     causes: Vec<String>,
     hints: Vec<String>,
     code: Code,
-    /// Already rendered, with the place in a file; shown instead of message and causes.
-    report: Option<String>,
+    /// With places in files; shown instead of message and causes.
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Failure {
@@ -48,7 +51,7 @@ impl Failure {
             causes: vec![],
             hints: vec![],
             code: Code::OURS,
-            report: None,
+            diagnostics: vec![],
         }
     }
     /// A failure with the chain of an error as its causes.
@@ -77,10 +80,33 @@ impl Failure {
             None => self,
         }
     }
-    /// Sets what to show on a terminal instead of message and causes.
+    /// Takes another failure in, as one of several causes.
     #[must_use]
-    pub(crate) fn report(mut self, report: String) -> Self {
-        self.report = Some(report);
+    pub(crate) fn absorb(mut self, name: &str, other: &Self) -> Self {
+        let causes = other.causes.iter().map(|cause| format!(": {cause}"));
+        let causes: String = causes.collect();
+        self.causes
+            .push(format!("{name}: {}{causes}", other.message));
+        let hints = other.hints.iter().map(|hint| format!("{name}: {hint}"));
+        self.hints.extend(hints);
+        self
+    }
+    /// Sets what is shown instead of message and causes.
+    #[must_use]
+    pub(crate) fn diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+    /// Adds lines that somebody else wrote, under a heading.
+    #[must_use]
+    pub(crate) fn detail(mut self, heading: &str, lines: &[String]) -> Self {
+        if !lines.is_empty() {
+            // They come from a program in a container, which must not move our cursor.
+            let clean =
+                |line: &String| line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+            let lines: Vec<String> = lines.iter().map(clean).collect();
+            self.causes.push(format!("{heading}\n{}", lines.join("\n")));
+        }
         self
     }
     /// Sets the exit code.
@@ -88,6 +114,18 @@ impl Failure {
     pub(crate) fn code(mut self, code: Code) -> Self {
         self.code = code;
         self
+    }
+    /// In one line.
+    pub(crate) fn summary(&self) -> String {
+        if let Some(first) = self.diagnostics.first() {
+            return match first.place() {
+                Some((file, line, _)) => format!("{file}:{line}: {}", first.message()),
+                None => first.message().to_owned(),
+            };
+        }
+        let parts = [&self.message].into_iter().chain(&self.causes);
+        let parts: Vec<String> = parts.map(|part| part.replace('\n', " ")).collect();
+        parts.join(": ")
     }
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Code {
@@ -106,18 +144,19 @@ impl Failure {
         }
     }
 
-    /// As people read it.
-    pub(crate) fn render(&self, style: Style) -> String {
-        let mut text = match &self.report {
-            Some(report) => report.trim_end().to_owned(),
-            None => {
-                let mut text = format!("{} {}", style.paint(Tone::Bad, "error:"), self.message);
-                for cause in &self.causes {
-                    text.push_str("\n  caused by: ");
-                    text.push_str(&cause.replace('\n', "\n    "));
-                }
-                text
+    /// As people read it, on a terminal of this width.
+    pub(crate) fn render(&self, style: Style, width: usize) -> String {
+        let mut text = if self.diagnostics.is_empty() {
+            let mut text = format!("{} {}", style.paint(Tone::Bad, "error:"), self.message);
+            for cause in &self.causes {
+                text.push_str("\n  caused by: ");
+                text.push_str(&cause.replace('\n', "\n    "));
             }
+            text
+        } else {
+            let each = self.diagnostics.iter();
+            let texts: Vec<String> = each.map(|d| d.render(style.colors(), width)).collect();
+            texts.join("\n\n")
         };
         for (at, hint) in self.hints.iter().enumerate() {
             text.push_str(if at == 0 { "\n\n" } else { "\n" });
@@ -135,6 +174,7 @@ impl Failure {
             "message": self.message,
             "causes": self.causes,
             "hints": self.hints,
+            "diagnostics": self.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>(),
             "exit_code": self.code.0,
         })
     }
@@ -174,7 +214,7 @@ mod tests {
         .with_source(cause)
         .with_hint("add yourself to the group `docker`");
         assert_eq!(
-            Failure::from(error).render(Style::PLAIN),
+            Failure::from(error).render(Style::PLAIN, 80),
             "error: probe: `/var/run/docker.sock` refuses this user\n  \
              caused by: permission denied (os error 13)\n\n\
              hint: add yourself to the group `docker`"
@@ -185,7 +225,7 @@ mod tests {
     fn a_cause_that_was_said_is_not_repeated() {
         let inner = BackendError::new(BackendErrorKind::Other, "start", "no");
         let failure = Failure::of(&PluginError::from(inner));
-        assert_eq!(failure.render(Style::PLAIN), "error: start: no");
+        assert_eq!(failure.render(Style::PLAIN, 80), "error: start: no");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What a session made and has not yet removed, as far as its events told.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use bottle_api::{Event, LaunchPlan, SessionId};
 
@@ -15,6 +18,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// The shared one; a panic elsewhere has not made it wrong.
+    pub(crate) fn of(shared: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
     /// Knows the names the plan will give.
     pub(crate) fn plan(&mut self, plan: &LaunchPlan) {
         self.session = Some(plan.session.clone());
@@ -33,6 +40,10 @@ impl Ledger {
             Event::Finished { .. } => self.over = true,
             _ => {}
         }
+    }
+    /// Somebody else looks after it now.
+    pub(crate) fn handed_over(&mut self) {
+        self.over = true;
     }
     /// What may be left. Nothing when the session is over or never made anything.
     pub(crate) fn left(&self) -> Vec<String> {

@@ -16,4 +16,4 @@ pub(crate) use printer::{Printer, Verbosity};
 pub(crate) use progress::Progress;
 pub(crate) use style::{Style, Tone};
 pub(crate) use table::Table;
-pub(crate) use text::{age, bytes, guarantee_words, seconds};
+pub(crate) use text::{age, guarantee_words};

@@ -6,7 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use indicatif::MultiProgress;
+use bottle_config::Diagnostic;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
 use super::{Failure, Style, Tone};
@@ -36,6 +37,10 @@ pub(crate) struct Printer {
     bars: Option<Arc<MultiProgress>>,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "whoever writes has been given the one printer"
+)]
 impl Printer {
     /// As the flags say.
     pub(crate) fn new(args: &GlobalArgs) -> Self {
@@ -74,6 +79,15 @@ impl Printer {
     /// The progress bars, where there may be some.
     pub(crate) fn bars(&self) -> Option<&MultiProgress> {
         self.bars.as_deref()
+    }
+
+    /// Hides the bars while the guard lives: somebody else draws on the terminal.
+    pub(crate) fn hide_bars(&self) -> HiddenBars {
+        if let Some(bars) = &self.bars {
+            let _ = bars.clear();
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        HiddenBars(self.bars.clone())
     }
 
     /// A line of the result.
@@ -122,6 +136,14 @@ impl Printer {
             ));
         }
     }
+    /// Something in a file to look at that is no failure.
+    pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
+        if self.json {
+            self.event(&diagnostic.to_json());
+        } else {
+            self.beside(&diagnostic.render(self.err.colors(), width()));
+        }
+    }
     /// A line of JSON beside the result.
     pub(crate) fn event(&self, value: &impl Serialize) {
         if let Ok(text) = serde_json::to_string(value) {
@@ -133,7 +155,7 @@ impl Printer {
         if self.json {
             self.event(&failure.to_json());
         } else {
-            self.beside(&failure.render(self.err));
+            self.beside(&failure.render(self.err, width()));
         }
     }
 
@@ -142,6 +164,23 @@ impl Printer {
         match &self.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
+        }
+    }
+}
+
+/// Columns for texts with pictures in them.
+fn width() -> usize {
+    crate::terminal::size().map_or(100, |size| usize::from(size.cols).clamp(40, 120))
+}
+
+/// Shows the bars again when dropped.
+#[derive(Debug)]
+pub(crate) struct HiddenBars(Option<Arc<MultiProgress>>);
+
+impl Drop for HiddenBars {
+    fn drop(&mut self) {
+        if let Some(bars) = &self.0 {
+            bars.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }

@@ -3,76 +3,63 @@
 use std::{
     collections::BTreeMap,
     io::IsTerminal,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bottle_api::{Event, Phase};
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::JoinHandle,
+};
 
 use super::{Ledger, Printer, text::seconds};
 
 /// Shows events until it is told to finish.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    shared: Arc<Shared>,
-    stop: CancellationToken,
+    control: UnboundedSender<Control>,
     task: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    held: AtomicBool,
-    ledger: Mutex<Ledger>,
-}
-
-impl Shared {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a command tells the view. Each is done once everything reported before it was shown.
+#[derive(Debug)]
+enum Control {
+    /// The terminal belongs to somebody else, or to us again.
+    Hold(bool, oneshot::Sender<()>),
+    Finish,
 }
 
 impl Progress {
-    /// Begins to show what comes out of `events`.
-    pub(crate) fn start(printer: &Printer, mut events: UnboundedReceiver<Event>) -> Self {
-        let shared = Arc::new(Shared::default());
-        let stop = CancellationToken::new();
-        let mut view = View::new(printer.clone(), shared.clone());
-        let stopped = stop.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    biased;
-                    event = events.recv() => match event {
-                        Some(event) => view.take(event),
-                        None => break,
-                    },
-                    () = stopped.cancelled() => break,
-                }
-            }
-            view.finish();
-        });
-        Self { shared, stop, task }
+    /// Begins to show what comes out of `events`, and to keep the books.
+    pub(crate) fn start(
+        printer: &Printer,
+        ledger: Arc<Mutex<Ledger>>,
+        events: UnboundedReceiver<Event>,
+    ) -> Self {
+        let (control, commands) = unbounded_channel();
+        let view = View::new(printer.clone(), ledger);
+        Self {
+            control,
+            task: tokio::spawn(view.run(events, commands)),
+        }
     }
 
     /// Keeps quiet while the terminal belongs to the agent; what would have been said follows
-    /// afterwards.
-    pub(crate) fn hold(&self, held: bool) {
-        self.shared.held.store(held, Ordering::Release);
-    }
-    /// What the session made, as far as is known.
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.shared.ledger()
+    /// when it is ours again. Returns when the bars are gone.
+    pub(crate) async fn hold(&self, held: bool) {
+        let (done, wait) = oneshot::channel();
+        if self.control.send(Control::Hold(held, done)).is_ok() {
+            let _ = wait.await;
+        }
     }
     /// Shows what has been reported so far, clears the bars and ends.
     pub(crate) async fn finish(self) {
-        self.hold(false);
-        self.stop.cancel();
+        let _ = self.control.send(Control::Finish);
         let _ = self.task.await;
     }
 }
@@ -81,41 +68,70 @@ impl Progress {
 #[derive(Debug)]
 struct View {
     printer: Printer,
-    shared: Arc<Shared>,
+    ledger: Arc<Mutex<Ledger>>,
+    held: bool,
     waiting: Vec<Event>,
     bars: Option<Bars>,
     tasks: Vec<String>,
 }
 
 impl View {
-    fn new(printer: Printer, shared: Arc<Shared>) -> Self {
+    fn new(printer: Printer, ledger: Arc<Mutex<Ledger>>) -> Self {
         let bars = printer.bars().cloned().map(Bars::new);
         Self {
             printer,
-            shared,
+            ledger,
+            held: false,
             waiting: vec![],
             bars,
             tasks: vec![],
         }
     }
 
-    fn take(&mut self, event: Event) {
-        self.shared.ledger().note(&event);
-        // Somebody else's screen: a line in the middle of it would be garbage.
-        if self.shared.held.load(Ordering::Acquire) && std::io::stderr().is_terminal() {
-            self.waiting.push(event);
-            return;
+    async fn run(
+        mut self,
+        mut events: UnboundedReceiver<Event>,
+        mut commands: UnboundedReceiver<Control>,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => self.take(event),
+                command = commands.recv() => match command {
+                    Some(Control::Hold(held, done)) => {
+                        self.hold(held);
+                        let _ = done.send(());
+                    }
+                    Some(Control::Finish) | None => break,
+                },
+            }
         }
-        for event in std::mem::take(&mut self.waiting) {
-            self.show(&event);
-        }
-        self.show(&event);
+        self.hold(false);
+        self.clear_bars();
     }
 
-    fn finish(mut self) {
-        for event in std::mem::take(&mut self.waiting) {
+    fn take(&mut self, event: Event) {
+        Ledger::of(&self.ledger).note(&event);
+        // Somebody else's screen: a line in the middle of it would be garbage.
+        if self.held && std::io::stderr().is_terminal() {
+            self.waiting.push(event);
+        } else {
             self.show(&event);
         }
+    }
+
+    fn hold(&mut self, held: bool) {
+        self.held = held;
+        if held {
+            self.clear_bars();
+        } else {
+            for event in std::mem::take(&mut self.waiting) {
+                self.show(&event);
+            }
+        }
+    }
+
+    fn clear_bars(&mut self) {
         if let Some(bars) = &mut self.bars {
             bars.clear();
         }

@@ -30,6 +30,8 @@ pub(crate) struct Attach {
     pub(crate) keys: DetachKeys,
     /// Ends it from the outside.
     pub(crate) cancel: CancellationToken,
+    /// It has drawn its screen for somebody else and must draw it again.
+    pub(crate) redraw: bool,
 }
 
 /// How it ended.
@@ -89,18 +91,18 @@ impl Attach {
     }
 
     async fn write_out(&self, mut output: bottle_api::BoxStream<Output>) -> Side {
-        let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
+        let (mut results, mut remarks) = (tokio::io::stdout(), tokio::io::stderr());
         let mut modes = (self.tty && io::stdout().is_terminal()).then(Modes::default);
         while let Some(piece) = output.next().await {
             let written = match piece {
                 Err(error) => return Side::Lost(error),
-                Ok(Output::Stderr(bytes)) => write(&mut stderr, &bytes).await,
+                Ok(Output::Stderr(bytes)) => write(&mut remarks, &bytes).await,
                 Ok(Output::Stdout(bytes)) => {
                     if let Some(modes) = &mut modes {
                         modes.feed(&bytes);
                         RawMode::undo_with(modes.undo());
                     }
-                    write(&mut stdout, &bytes).await
+                    write(&mut results, &bytes).await
                 }
             };
             if written.is_err() {
@@ -146,7 +148,13 @@ impl Attach {
         if !self.tty {
             return std::future::pending().await;
         }
-        first_size(control).await;
+        let size = guard::size().unwrap_or(TermSize { cols: 80, rows: 24 });
+        if self.redraw {
+            // A program draws again when its size changes, so it is changed.
+            let rows = size.rows.saturating_add(1);
+            first_size(control, TermSize { rows, ..size }).await;
+        }
+        first_size(control, size).await;
         let mut changed = signal(SignalKind::window_change()).ok();
         let continued = rustix::process::Signal::CONT.as_raw();
         let mut continued = signal(SignalKind::from_raw(continued)).ok();
@@ -163,8 +171,7 @@ impl Attach {
 }
 
 /// An engine refuses a size until the process really runs, which may be a moment after attaching.
-async fn first_size(control: &dyn ProcessControl) {
-    let size = guard::size().unwrap_or(TermSize { cols: 80, rows: 24 });
+async fn first_size(control: &dyn ProcessControl, size: TermSize) {
     for attempt in 1..=10 {
         if control.resize(size).await.is_ok() {
             return;

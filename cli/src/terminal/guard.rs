@@ -1,6 +1,7 @@
 //! Raw mode, and the way back from it.
 
 use std::{
+    fs::File,
     io::{self, IsTerminal, Write},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -8,7 +9,7 @@ use std::{
 use bottle_api::TermSize;
 use rustix::{
     stdio,
-    termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr},
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr},
 };
 
 /// The state to go back to. Static, because a panic hook and the last lines of `main` must find
@@ -16,6 +17,7 @@ use rustix::{
 static SAVED: Mutex<Option<Saved>> = Mutex::new(None);
 
 struct Saved {
+    terminal: File,
     original: Termios,
     raw: Termios,
     undo: String,
@@ -32,23 +34,15 @@ pub(super) struct RawMode(());
 impl RawMode {
     /// Switches the terminal on standard input to raw.
     pub(super) fn enter() -> io::Result<Self> {
-        let original = tcgetattr(stdio::stdin())?;
-        let mut raw = original.clone();
-        raw.make_raw();
-        *saved() = Some(Saved {
-            original,
-            raw: raw.clone(),
-            undo: String::new(),
-        });
-        let this = Self(());
-        tcsetattr(stdio::stdin(), OptionalActions::Now, &raw)?;
-        Ok(this)
+        let terminal = File::from(stdio::stdin().try_clone_to_owned()?);
+        switch(terminal, Termios::make_raw)?;
+        Ok(Self(()))
     }
 
     /// Switches to raw again: after being stopped and continued, the shell has changed it.
     pub(super) fn again() {
         if let Some(saved) = saved().as_ref() {
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &saved.raw);
+            let _ = tcsetattr(&saved.terminal, OptionalActions::Now, &saved.raw);
         }
     }
 
@@ -66,6 +60,40 @@ impl Drop for RawMode {
     }
 }
 
+/// What is typed is not shown while this lives.
+#[derive(Debug)]
+pub(super) struct Quiet(());
+
+impl Quiet {
+    /// Switches off the echo of the controlling terminal.
+    pub(super) fn enter() -> io::Result<Self> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+        switch(terminal, |modes| modes.local_modes.remove(LocalModes::ECHO))?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn switch(terminal: File, change: impl FnOnce(&mut Termios)) -> io::Result<()> {
+    let original = tcgetattr(&terminal)?;
+    let mut raw = original.clone();
+    change(&mut raw);
+    let mut saved = saved();
+    let saved = saved.insert(Saved {
+        terminal,
+        original,
+        raw,
+        undo: String::new(),
+    });
+    tcsetattr(&saved.terminal, OptionalActions::Now, &saved.raw)?;
+    Ok(())
+}
+
 /// Brings the terminal back to where it was. May be called at any time, and again.
 pub(crate) fn restore() {
     let Some(saved) = saved().take() else {
@@ -77,7 +105,7 @@ pub(crate) fn restore() {
             .write_all(saved.undo.as_bytes())
             .and_then(|()| out.flush());
     }
-    let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &saved.original);
+    let _ = tcsetattr(&saved.terminal, OptionalActions::Now, &saved.original);
 }
 
 /// From now on a panic first brings the terminal back, so that its message can be read.

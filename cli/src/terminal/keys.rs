@@ -156,7 +156,7 @@ mod tests {
         (String::from_utf8(matched.forward).unwrap(), matched.detach)
     }
 
-    fn matcher(keys: &str) -> Matcher {
+    fn with(keys: &str) -> Matcher {
         Matcher::new(&keys.parse().unwrap())
     }
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn in_one_read_or_in_two() {
-        let mut m = matcher("ctrl-p,ctrl-q");
+        let mut m = with("ctrl-p,ctrl-q");
         assert_eq!(feed(&mut m, "ab\x10\x11cd"), ("ab".into(), true));
         assert_eq!(feed(&mut m, "x\x10"), ("x".into(), false));
         assert_eq!(feed(&mut m, "\x11"), (String::new(), true));
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_was_held_is_sent_when_it_was_not_meant() {
-        let mut m = matcher("ctrl-p,ctrl-q");
+        let mut m = with("ctrl-p,ctrl-q");
         assert_eq!(feed(&mut m, "\x10"), (String::new(), false));
         assert_eq!(feed(&mut m, "a"), ("\x10a".into(), false));
         assert_eq!(feed(&mut m, "\x10\x10"), ("\x10".into(), false));
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_lone_escape_is_not_held() {
-        let mut m = matcher("ctrl-p,ctrl-q");
+        let mut m = with("ctrl-p,ctrl-q");
         assert_eq!(feed(&mut m, "\x1b"), ("\x1b".into(), false));
         assert_eq!(feed(&mut m, "\x1b[A"), ("\x1b[A".into(), false));
         assert_eq!(feed(&mut m, "\x10\x1b"), ("\x10\x1b".into(), false));
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn newer_keyboard_protocols() {
-        let mut m = matcher("ctrl-p,ctrl-q");
+        let mut m = with("ctrl-p,ctrl-q");
         assert_eq!(feed(&mut m, "\x1b[112;5u"), (String::new(), false));
         assert_eq!(feed(&mut m, "\x1b[113;5u"), (String::new(), true));
         assert_eq!(

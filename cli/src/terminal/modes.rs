@@ -45,24 +45,22 @@ impl Modes {
     /// What to write to be where we began; empty when nothing is left on.
     pub(crate) fn undo(&self) -> String {
         let state = &self.state;
-        let mut text = String::new();
+        let mut parts = vec![];
         if state.attributes {
-            text.push_str("\x1b[m");
+            parts.push("\x1b[m".to_owned());
         }
         if state.other_keys {
-            text.push_str("\x1b[>4m");
+            parts.push("\x1b[>4m".to_owned());
         }
         if state.keyboards > 0 {
-            text.push_str(&format!("\x1b[<{}u", state.keyboards));
+            parts.push(format!("\x1b[<{}u", state.keyboards));
         }
         // The screen last: what was pushed there belongs to it.
-        for mode in state.on.iter() {
-            text.push_str(&format!("\x1b[?{mode}l"));
-        }
+        parts.extend(state.on.iter().map(|mode| format!("\x1b[?{mode}l")));
         if state.cursor_hidden {
-            text.push_str("\x1b[?25h");
+            parts.push("\x1b[?25h".to_owned());
         }
-        text
+        parts.concat()
     }
 }
 

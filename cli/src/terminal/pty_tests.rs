@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use bottle_api::{BackendError, ExitStatus, Output, Process, ProcessControl, TermSize};
+use bottle_api::{
+    BackendError, ExitStatus, Output, Process, ProcessControl, TermSize, async_trait,
+};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use pty_process::{Size, blocking};
@@ -87,6 +88,7 @@ fn child() {
             stdin: true,
             keys: DetachKeys::default(),
             cancel: cancel.clone(),
+            redraw: false,
         };
         let mut signals = Signals::install().unwrap();
         let work = attach.join(fake());

@@ -1,11 +1,11 @@
-//! A launch plan, as a person reads it.
+//! The page: sections in the order of what a reader asks first.
 
 use bottle_api::{
-    AllowRule, Credential, EnvValue, ImagePlan, ImageSource, LaunchPlan, Mount, Statement,
-    TrafficClass,
+    AllowRule, ContainerPlan, Credential, EnvValue, HostPattern, ImagePlan, ImageSource,
+    LaunchPlan, Mount, Statement, TrafficClass,
 };
 
-use super::{Style, Tone, text::bytes};
+use crate::output::{Style, Tone, text::bytes};
 
 /// The plan's lines. `engine` says what will run it, as the probe found it.
 pub(crate) fn render(plan: &LaunchPlan, engine: &str, style: Style) -> Vec<String> {
@@ -58,6 +58,9 @@ impl Page {
         if let Some(user) = &plan.agent.user {
             self.item(format!("user       {user}"));
         }
+        if !plan.provisioners.is_empty() {
+            self.item(format!("prepared   {}", plan.provisioners.join(", ")));
+        }
         let limits = &plan.agent.limits;
         let mut words = vec![];
         words.extend(
@@ -81,7 +84,7 @@ impl Page {
             self.item("none: the agent has no network at all");
             return;
         }
-        let mut hops: Vec<_> = plan.sidecars.iter().collect();
+        let mut hops: Vec<&SidecarPlan> = plan.sidecars.iter().collect();
         hops.sort_by_key(|hop| hop.position);
         let mut names = vec!["agent".to_owned()];
         names.extend(hops.iter().map(|hop| hop.proxy.clone()));
@@ -188,7 +191,7 @@ impl Page {
 
     fn images(&mut self, plan: &LaunchPlan) {
         self.section("Images");
-        for container in plan.containers() {
+        for container in from_inside(plan) {
             self.item(format!(
                 "{:<20} {}",
                 container.owner.role.as_str(),
@@ -207,37 +210,42 @@ impl Page {
             };
             self.item(format!("network    {} ({kind})", network.name));
         }
-        for container in plan.containers() {
+        for container in from_inside(plan) {
             self.item(format!("container  {}", container.name));
         }
-        if !plan.provisioners.is_empty() {
-            self.item(format!("prepared by {}", plan.provisioners.join(", ")));
-        }
     }
+}
+
+/// The agent, then its hops in the order in which a request meets them.
+fn from_inside(plan: &LaunchPlan) -> Vec<&ContainerPlan> {
+    let mut hops: Vec<&SidecarPlan> = plan.sidecars.iter().collect();
+    hops.sort_by_key(|hop| hop.position);
+    let hops = hops.into_iter().map(|hop| &hop.container);
+    std::iter::once(&plan.agent).chain(hops).collect()
 }
 
 fn rule_text(rule: &AllowRule) -> String {
-    let mut text = rule.host.to_string();
+    let mut words = vec![rule.host.to_string()];
     if !rule.ports.is_empty() {
         let ports: Vec<String> = rule.ports.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(":{}", ports.join(",")));
+        words.push(format!("port {}", ports.join(", ")));
     }
     if !rule.methods.is_empty() {
-        text.push_str(&format!("  {}", rule.methods.join("|")));
+        words.push(rule.methods.join("|"));
     }
     if !rule.paths.is_empty() {
-        text.push_str(&format!("  {}", rule.paths.join(" ")));
+        words.push(rule.paths.join(" "));
     }
-    match rule.class {
-        TrafficClass::Inspect => {}
-        TrafficClass::Tunnel => text.push_str("  (content not scanned)"),
-        TrafficClass::Passthrough => text.push_str("  (not decrypted)"),
-    }
-    text
+    words.extend(match rule.class {
+        TrafficClass::Inspect => None,
+        TrafficClass::Tunnel => Some("(content not scanned)".to_owned()),
+        TrafficClass::Passthrough => Some("(not decrypted)".to_owned()),
+    });
+    words.join("  ")
 }
 
 fn credential_text(credential: &Credential) -> String {
-    let hosts: Vec<&str> = credential.hosts.iter().map(|host| host.as_str()).collect();
+    let hosts: Vec<&str> = credential.hosts.iter().map(HostPattern::as_str).collect();
     format!(
         "{} from {}, as `{}` to {}; the agent holds a placeholder",
         credential.name,
@@ -285,15 +293,15 @@ fn mount_text(mount: &Mount) -> String {
 }
 
 fn image_text(image: &ImagePlan) -> String {
-    let mut text = match &image.source {
+    let text = match &image.source {
         ImageSource::Pull { reference, .. } => reference.clone(),
         ImageSource::Recipe(recipe) => format!("built as bottle/{}", recipe.repository),
         ImageSource::Context(build) => format!("built from `{}`", build.context.display()),
     };
-    if let Some(recipe) = &image.fallback {
-        text.push_str(&format!(", else built as bottle/{}", recipe.repository));
+    match &image.fallback {
+        Some(recipe) => format!("{text}, else built as bottle/{}", recipe.repository),
+        None => text,
     }
-    text
 }
 
 /// A command line that a shell would read back as the same words.
