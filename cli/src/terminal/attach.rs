@@ -127,11 +127,11 @@ impl Attach {
                         false
                     }
                     Some(matcher) => {
-                        let matched = matcher.feed(&bytes);
-                        if write(&mut sink, &matched.forward).await.is_err() {
+                        let found = matcher.feed(&bytes);
+                        if write(&mut sink, &found.forward).await.is_err() {
                             break;
                         }
-                        matched.detach
+                        found.detach
                     }
                 };
                 if detach {

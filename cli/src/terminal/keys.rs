@@ -152,8 +152,8 @@ mod tests {
     use super::*;
 
     fn feed(matcher: &mut Matcher, input: &str) -> (String, bool) {
-        let matched = matcher.feed(input.as_bytes());
-        (String::from_utf8(matched.forward).unwrap(), matched.detach)
+        let found = matcher.feed(input.as_bytes());
+        (String::from_utf8(found.forward).unwrap(), found.detach)
     }
 
     fn with(keys: &str) -> Matcher {

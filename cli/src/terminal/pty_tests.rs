@@ -149,7 +149,7 @@ impl Terminal {
 
     fn expect(&mut self, text: &str) {
         while !self.seen.contains(text) {
-            match self.output.recv_timeout(Duration::from_secs(60)) {
+            match self.output.recv_timeout(Duration::from_mins(1)) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("no {text:?} in {:?}", self.seen)

@@ -2,7 +2,7 @@
 
 use bottle_api::{
     AllowRule, ContainerPlan, Credential, EnvValue, HostPattern, ImagePlan, ImageSource,
-    LaunchPlan, Mount, Statement, TrafficClass,
+    LaunchPlan, Mount, SidecarPlan, Statement, TrafficClass,
 };
 
 use crate::output::{Style, Tone, text::bytes};

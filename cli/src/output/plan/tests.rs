@@ -1,6 +1,6 @@
 //! The page of a plan with everything on it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use bottle_api::{
     AllowRule, ContainerPlan, Content, Credential, Derive, EnvValue, FilePlan, Guarantee, HostStep,
@@ -49,7 +49,7 @@ fn agent() -> ContainerPlan {
         repository: "agent-claude".into(),
         dockerfile: String::new(),
         files: vec![],
-        args: Default::default(),
+        args: BTreeMap::default(),
     };
     let mut image = ImagePlan::pull("registry.example/claude:1", "x").or_recipe(recipe);
     image.derive = Some(Derive {
