@@ -1,6 +1,11 @@
 //! The contract of a container engine.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +36,9 @@ pub struct BackendInfo {
     pub local: bool,
     /// Things worth knowing that are no error, for `doctor`.
     pub notes: Vec<String>,
+    /// What the backend itself wants to remember for [`Backend::guarantees`]; keys are its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
 }
 
 impl BackendInfo {
@@ -49,6 +57,7 @@ impl BackendInfo {
             rootless: false,
             local: true,
             notes: vec![],
+            facts: BTreeMap::new(),
         }
     }
 }
