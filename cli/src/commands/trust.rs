@@ -1,8 +1,8 @@
 //! `bottle trust`: whether a project's file may widen what a bottle may do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bottle_config::{Config, Flags, Trust, TrustMode, TrustStore};
+use bottle_config::{Config, Flags, PROJECT_FILE, Trust, TrustMode, TrustStore};
 
 use super::End;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn run(cx: &Context, args: &TrustArgs) -> Result<End, Failure> {
     let mut loader = cx.loader(Flags::default(), TrustMode::Report)?;
     if let Some(path) = &args.path {
-        loader.cwd = folder_of(&loader.cwd, path)?;
+        loader.project = Some(file_of(&loader.cwd, path)?);
     }
     let store = TrustStore::new(loader.dirs.trust());
     let config = loader.load(&cx.registry, &cx.presets)?;
@@ -59,22 +59,12 @@ pub(super) fn run(cx: &Context, args: &TrustArgs) -> Result<End, Failure> {
     Ok(End::SUCCESS)
 }
 
-/// The search for the file begins in the folder that was named, or in which the file is.
-fn folder_of(cwd: &Path, path: &Path) -> Result<std::path::PathBuf, Failure> {
+/// The file that was named, or the one in the folder that was named.
+fn file_of(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
     let path = cwd.join(path);
-    let found = path
-        .canonicalize()
-        .map_err(|error| Failure::because(format!("cannot find `{}`", path.display()), &error))?;
-    if found.is_dir() {
-        return Ok(found);
-    }
-    match (found.file_name(), found.parent()) {
-        (Some(name), Some(folder)) if name == "bottle.toml" => Ok(folder.to_owned()),
-        _ => Err(
-            Failure::new(format!("`{}` is no `bottle.toml`", found.display()))
-                .hint("files named by `--config` and your own configuration need no trust"),
-        ),
-    }
+    let path = if path.is_dir() { path.join(PROJECT_FILE) } else { path };
+    path.canonicalize()
+        .map_err(|error| Failure::because(format!("cannot find `{}`", path.display()), &error))
 }
 
 fn show(cx: &Context, config: &Config) {

@@ -1,0 +1,143 @@
+//! A bottle in a real terminal, on the real engine.
+
+mod common;
+
+use std::{
+    io::{Read, Write},
+    os::fd::AsFd,
+    process::Child,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use common::World;
+use pty_process::{Size, blocking};
+use rustix::termios::{LocalModes, Termios, tcgetattr};
+
+const SHELL: &str = "run shell --image debian:bookworm-slim --proxy none --workspace-mode none";
+
+struct Terminal {
+    pty: Arc<blocking::Pty>,
+    child: Child,
+    before: Termios,
+    output: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl Terminal {
+    fn open(world: &World, line: &str) -> Self {
+        let (pty, pts) = blocking::open().unwrap();
+        pty.resize(Size::new(33, 77)).unwrap();
+        let before = tcgetattr(pty.as_fd()).unwrap();
+        let plain = world.command(line);
+        let mut command = blocking::Command::new(plain.get_program()).args(plain.get_args());
+        command = command.env_clear().current_dir(world.project());
+        for (name, value) in plain.get_envs() {
+            command = command.env(name, value.unwrap_or_default());
+        }
+        let child = command.env("TERM", "xterm-kitty").spawn(pts).unwrap();
+        let pty = Arc::new(pty);
+        let (send, output) = channel();
+        let reader = pty.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = (&*reader).read(&mut buffer) {
+                let _ = send.send(buffer[..count].to_vec());
+            }
+        });
+        Self {
+            pty,
+            child,
+            before,
+            output,
+            seen: String::new(),
+        }
+    }
+
+    fn expect(&mut self, text: &str) {
+        while !self.seen.contains(text) {
+            let bytes = self.output.recv_timeout(Duration::from_mins(2));
+            let bytes = bytes.unwrap_or_else(|_| panic!("no {text:?} in:\n{}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.seen.clear();
+        (&*self.pty).write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn is_raw(&self) -> bool {
+        let modes = tcgetattr(self.pty.as_fd()).unwrap().local_modes;
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    fn end(mut self) -> i32 {
+        let status = self.child.wait().unwrap();
+        let after = tcgetattr(self.pty.as_fd()).unwrap();
+        assert_eq!(after.local_modes, self.before.local_modes);
+        assert_eq!(after.output_modes, self.before.output_modes);
+        status.code().unwrap()
+    }
+}
+
+#[test]
+fn a_shell_as_if_it_were_here() {
+    let world = World::new();
+    let mut terminal = Terminal::open(&world, SHELL);
+    terminal.expect("$ ");
+    assert!(terminal.is_raw());
+    terminal.type_keys("stty size; echo term-$TERM\r");
+    terminal.expect("33 77\r\nterm-xterm-256color");
+    terminal.pty.resize(Size::new(40, 100)).unwrap();
+    terminal.type_keys("sleep 1; stty size\r");
+    terminal.expect("40 100");
+    // Ctrl-C belongs to the program inside.
+    terminal.type_keys("sleep 300\r");
+    terminal.expect("sleep 300");
+    terminal.type_keys("\x03");
+    terminal.expect("$ ");
+    terminal.type_keys("exit 9\r");
+    assert_eq!(terminal.end(), 9);
+}
+
+#[test]
+fn left_and_returned_to() {
+    let world = World::new();
+    let name = format!("cli-left-{}", std::process::id());
+    let mut terminal = Terminal::open(&world, &format!("{SHELL} --name {name}"));
+    terminal.expect("$ ");
+    terminal.type_keys("kept=yes\r");
+    terminal.expect("$ ");
+    terminal.type_keys("\x10\x11");
+    terminal.expect("bottle attach");
+    assert_eq!(terminal.end(), 0);
+
+    let mut terminal = Terminal::open(&world, &format!("attach {name} --detach-keys ctrl-]"));
+    terminal.expect("$ ");
+    terminal.type_keys("echo kept-$kept\r");
+    terminal.expect("kept-yes");
+    terminal.type_keys("\x1d");
+    assert_eq!(terminal.end(), 0);
+
+    let mut terminal = Terminal::open(&world, &format!("exec {name} -- sh"));
+    terminal.expect("$ ");
+    terminal.type_keys("stty size; exit 3\r");
+    terminal.expect("33 77");
+    assert_eq!(terminal.end(), 3);
+
+    let mut terminal = Terminal::open(&world, &format!("attach {name}"));
+    terminal.expect("$ ");
+    terminal.type_keys("exit 5\r");
+    assert_eq!(terminal.end(), 5);
+    let sessions = world.state().join("sessions");
+    let end = std::time::Instant::now() + Duration::from_mins(1);
+    while std::fs::read_dir(&sessions).unwrap().count() > 0 {
+        assert!(std::time::Instant::now() < end, "the new owner cleans up");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
