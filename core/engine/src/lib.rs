@@ -14,6 +14,7 @@
 //! * [`clean`] removes what dead sessions left.
 #![deny(missing_docs)]
 
+mod files;
 mod launch;
 mod names;
 mod plan;

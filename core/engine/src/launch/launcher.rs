@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use bottle_api::{Backend, EventSink, LaunchPlan, Proxy};
+use bottle_api::{Backend, EventSink, LaunchPlan, Proxy, SessionId};
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Parts;
-use crate::{AddressPool, Lease, Outcome, PublicRoots, Secrets, Session, SessionStore};
+use super::{
+    Parts, adopt,
+    owner::{self, Wires},
+};
+use crate::{
+    AddressPool, Lease, Outcome, PublicRoots, Secrets, Session, SessionStore,
+    session::{Ended, down},
+};
 
 /// Runs plans on one backend.
 #[derive(Clone, Debug)]
@@ -55,8 +62,11 @@ impl Launcher {
     /// cancelling [`Parts::stop`], cancels the launch and loses no clean-up. On failure
     /// everything has been undone when this returns.
     pub async fn launch(&self, plan: LaunchPlan, parts: Parts) -> Result<Session, Outcome> {
-        let _ = (plan, parts);
-        std::future::pending().await
+        let (session, stop) = (plan.session.clone(), parts.stop.child_token());
+        self.own(session, stop, |launcher, wires| {
+            owner::launch(launcher, plan, parts, wires)
+        })
+        .await
     }
 
     /// Becomes the owner of a running bottle that another process has handed over.
@@ -66,8 +76,49 @@ impl Launcher {
         proxies: Vec<Box<dyn Proxy>>,
         stop: CancellationToken,
     ) -> Result<Session, Outcome> {
-        let _ = (lease, proxies, stop);
-        std::future::pending().await
+        let session = lease.session().clone();
+        let proxies = proxies.into_iter().map(Arc::from).collect();
+        self.own(session, stop.child_token(), |launcher, wires| {
+            adopt::adopt(launcher, lease, proxies, wires)
+        })
+        .await
+    }
+
+    /// Starts the owning task and waits until the agent runs.
+    async fn own<F>(
+        &self,
+        id: SessionId,
+        stop: CancellationToken,
+        task: impl FnOnce(Self, Wires) -> F,
+    ) -> Result<Session, Outcome>
+    where
+        F: Future<Output = Ended> + Send + 'static,
+    {
+        let guard = stop.clone().drop_guard();
+        let (ready, is_ready) = oneshot::channel();
+        let (detach, detached) = oneshot::channel();
+        let wires = Wires {
+            ready,
+            detach: detached,
+            stop: stop.clone(),
+        };
+        let mut done = self.spawn(task(self.clone(), wires));
+        tokio::select! {
+            biased;
+            Ok(up) = is_ready => Ok(Session {
+                id,
+                name: up.name,
+                agent: up.agent,
+                stdio: up.stdio,
+                backend: Arc::clone(&self.backend),
+                process: up.process,
+                stop,
+                guard,
+                detach,
+                done,
+            }),
+            ended = &mut done => Err(down(id, ended.ok())),
+        }
     }
 
     /// Waits until every task of every launch has ended. Call it before the process ends.

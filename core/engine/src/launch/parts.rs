@@ -1,5 +1,7 @@
 //! What a launch needs besides its plan.
 
+use std::sync::Arc;
+
 use bottle_api::{LaunchSpec, Provisioner, Proxy};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +13,7 @@ pub struct Parts {
     /// What the user asked for; provisioners see parts of it.
     pub spec: LaunchSpec,
     /// From the agent outward: they read their logs.
-    pub proxies: Vec<Box<dyn Proxy>>,
+    pub proxies: Vec<Arc<dyn Proxy>>,
     /// They prepare the agent's files.
     pub provisioners: Vec<Box<dyn Provisioner>>,
     /// Attach to the agent before it starts, so that nothing it writes is missed.
@@ -31,7 +33,7 @@ impl Parts {
     ) -> Self {
         Self {
             spec,
-            proxies,
+            proxies: proxies.into_iter().map(Arc::from).collect(),
             provisioners,
             attach: false,
             backend_table: None,

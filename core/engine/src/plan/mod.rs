@@ -16,5 +16,6 @@ mod sidecar;
 pub use error::PlanError;
 pub use input::{PlanInput, chain_view};
 pub(crate) use input::{ends_tls, provision_context};
+pub(crate) use merge::is_below;
 pub use planner::plan;
 pub(crate) use shim::release as release_shim;

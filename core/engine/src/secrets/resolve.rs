@@ -150,6 +150,21 @@ impl Secrets {
         Ok(Resolved(values))
     }
 
+    /// Those of them that can be read without asking or running anything. For keeping them out
+    /// of texts only.
+    pub(crate) fn at_hand(&self, references: &BTreeSet<SecretRef>) -> Resolved {
+        let read = |reference: &SecretRef| match reference {
+            SecretRef::FromEnv(name) => self.from_env(reference, name).ok(),
+            SecretRef::FromFile(path) => from_file(reference, path).ok(),
+            SecretRef::FromEnvFile { path, key } => env_file::variable(path, key).ok(),
+            SecretRef::FromCommand(_) | SecretRef::Prompt(_) | SecretRef::Session(_) => None,
+        };
+        let found = references
+            .iter()
+            .filter_map(|r| Some((r.clone(), read(r)?)));
+        Resolved(found.collect())
+    }
+
     fn from_env(&self, reference: &SecretRef, name: &str) -> Result<SecretString, SecretError> {
         let value = match &self.env {
             Some(env) => env.get(name).cloned(),

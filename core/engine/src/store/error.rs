@@ -24,6 +24,12 @@ pub enum StoreError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The session's owner did not come so far.
+    #[error("session `{session}` has no plan or no container")]
+    Incomplete {
+        /// Which.
+        session: String,
+    },
     /// Somebody else holds the session.
     #[error("session `{session}` is owned by another process")]
     Taken {
@@ -57,7 +63,9 @@ impl StoreError {
                 Some("free some space, or set `XDG_STATE_HOME` to another disk")
             }
             Self::Io { .. } => None,
-            Self::Damaged { .. } => Some("`bottle cleanup` removes what is left of that session"),
+            Self::Damaged { .. } | Self::Incomplete { .. } => {
+                Some("`bottle cleanup` removes what is left of that session")
+            }
             Self::Taken { .. } => Some("`bottle stop` ends it, `bottle attach` joins it"),
             Self::WrongLease { .. } => Some("this command is started by `bottle` itself only"),
         }

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bottle_api::{InstanceId, SessionId};
@@ -12,6 +13,9 @@ use super::{
     lease::make_private_dir,
 };
 use crate::names::random_text;
+
+/// A folder that is being made is locked a moment after it appears.
+const UNBORN_GRACE: Duration = Duration::from_secs(60);
 
 /// The state directory: sessions that live or died, and the logs of the last ones.
 #[derive(Clone, Debug)]
@@ -109,6 +113,23 @@ impl SessionStore {
     /// Whether the session's owner lives.
     pub(crate) fn is_live(&self, session: &SessionId) -> bool {
         Lease::is_held(&self.session_dir(session))
+    }
+    /// Removes folders whose maker died before the session began.
+    pub(crate) fn remove_unborn(&self) {
+        let Ok(entries) = fs::read_dir(self.root.join("sessions")) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let old = entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > UNBORN_GRACE));
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if hidden && old && !Lease::is_held(&entry.path()) {
+                // Somebody else may have been faster.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
     pub(crate) fn history_dir(&self) -> PathBuf {
         self.root.join("history")

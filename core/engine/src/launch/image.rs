@@ -1,0 +1,44 @@
+//! The image of a container: the first source that works, then perhaps a derived one.
+
+use bottle_api::{BackendErrorKind, ContainerPlan, ImageId, ImageSource, Phase};
+
+use super::{LaunchError, attempt::Step, run::Run};
+
+impl Run<'_> {
+    pub(super) async fn image(&self, container: &ContainerPlan) -> Step<ImageId> {
+        let _phase = self.phases.enter(Phase::Images);
+        let plan = &container.image;
+        let (backend, cx) = (&self.launcher.backend, self.cx());
+        let first = backend.ensure_image(&plan.source, &cx);
+        let found = match (self.attempt.wait(first).await?, &plan.fallback) {
+            (Err(error), Some(recipe)) if error.kind() == BackendErrorKind::ImageMissing => {
+                tracing::debug!(%error, "building it instead");
+                let recipe = ImageSource::Recipe(recipe.clone());
+                self.attempt
+                    .wait(backend.ensure_image(&recipe, &cx))
+                    .await?
+            }
+            (found, _) => found,
+        };
+        let base = found.map_err(|source| {
+            let error = if source.kind() == BackendErrorKind::ImageMissing {
+                LaunchError::ImageMissing {
+                    role: container.owner.role.clone(),
+                    config_key: plan.config_key.clone(),
+                    source,
+                }
+            } else {
+                let phase = Phase::Images;
+                LaunchError::Backend { phase, source }
+            };
+            self.attempt.fail(error)
+        })?;
+        match &plan.derive {
+            None => Ok(base),
+            Some(derive) => {
+                let deriving = backend.derive_image(&base, derive, &cx);
+                self.attempt.droppable(Phase::Images, deriving).await
+            }
+        }
+    }
+}
