@@ -1,4 +1,5 @@
 //! Lines as pipelock 2.3.0 wrote them, and what they must become.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use bottle_api::{Decision, EgressEvent, PluginBuild, Proxy};
 use bottle_proxy_pipelock::{Config, Pipelock};

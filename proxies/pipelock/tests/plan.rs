@@ -1,4 +1,5 @@
 //! The hop and its configuration file, for every place and setting.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 
@@ -66,7 +67,9 @@ fn settings(hop: &HopPlan) -> Value {
 fn keys(prefix: &str, value: &Value, found: &mut BTreeSet<String>) {
     let Value::Object(members) = value else {
         if let Value::Array(items) = value {
-            items.iter().for_each(|item| keys(prefix, item, found));
+            for item in items {
+                keys(prefix, item, found);
+            }
         }
         return;
     };
@@ -251,8 +254,8 @@ fn dlp_follows_the_policy_unless_told_otherwise() {
         action(DlpMode::Warn, ""),
         (true, "warn".into(), false, true)
     );
-    assert_eq!(action(DlpMode::Off, "").0, false);
-    assert_eq!(action(DlpMode::Off, "").3, false);
+    assert!(!action(DlpMode::Off, "").0);
+    assert!(!action(DlpMode::Off, "").3);
     assert_eq!(
         action(DlpMode::Block, "dlp.action = 'warn'"),
         (true, "warn".into(), false, true)
