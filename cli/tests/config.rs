@@ -1,4 +1,5 @@
 //! Configuration, as the command line shows it.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Everything that can be wrong: one clear error, the next step, 125, nothing of a secret.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

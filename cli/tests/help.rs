@@ -1,4 +1,5 @@
 //! What every command says about itself.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

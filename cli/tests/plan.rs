@@ -1,4 +1,5 @@
 //! A plan, as programs read it, on the real engine.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The binary holds exactly the plugins it is meant to hold.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

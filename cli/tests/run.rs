@@ -1,4 +1,5 @@
 //! Bottles on the real engine, as small as they get: no network, a plain image.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 

@@ -40,10 +40,10 @@ impl End {
 pub(crate) async fn dispatch(cx: &Context, command: Command) -> Result<End, Failure> {
     match command {
         // These have something to undo or to give back, and watch the stop token themselves.
-        Command::Run(args) => run::run(cx, args).await,
+        Command::Run(args) => Box::pin(run::run(cx, args)).await,
         Command::Exec(args) => exec::run(cx, args).await,
         Command::Attach(args) => attach::run(cx, args).await,
-        Command::Doctor(args) => doctor::run(cx, args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(cx, args)).await,
         Command::Own(args) => own::run(cx, args).await,
         // These may be dropped at any point.
         Command::Plan(args) => {

@@ -27,7 +27,7 @@ pub(super) async fn run(cx: &Context, args: RunArgs) -> Result<End, Failure> {
         prepared = prepare(cx, &args.launch, stdio) => prepared?,
     };
     let sweep = Sweep::of(prepared.backend.clone(), prepared.store.clone());
-    let end = launch(cx, &args, prepared).await;
+    let end = Box::pin(launch(cx, &args, prepared)).await;
     sweep.finish().await;
     end
 }

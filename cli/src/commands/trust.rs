@@ -62,7 +62,11 @@ pub(super) fn run(cx: &Context, args: &TrustArgs) -> Result<End, Failure> {
 /// The file that was named, or the one in the folder that was named.
 fn file_of(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
     let path = cwd.join(path);
-    let path = if path.is_dir() { path.join(PROJECT_FILE) } else { path };
+    let path = if path.is_dir() {
+        path.join(PROJECT_FILE)
+    } else {
+        path
+    };
     path.canonicalize()
         .map_err(|error| Failure::because(format!("cannot find `{}`", path.display()), &error))
 }

@@ -1,5 +1,6 @@
 //! A `bottle` with a home of its own.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::{
     path::{Path, PathBuf},
@@ -9,12 +10,12 @@ use std::{
 use tempfile::TempDir;
 
 /// A user with a home, a project folder, and nothing of the real user's environment.
-pub struct World {
+pub(crate) struct World {
     root: TempDir,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         for folder in ["home", "project", "state", "config/bottle"] {
             std::fs::create_dir_all(root.path().join(folder)).unwrap();
@@ -22,32 +23,32 @@ impl World {
         Self { root }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         // As the command sees it: without links on the way.
         self.root.path().canonicalize().unwrap().join(name)
     }
-    pub fn project(&self) -> PathBuf {
+    pub(crate) fn project(&self) -> PathBuf {
         self.path("project")
     }
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.path("state/bottle")
     }
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
     }
     /// The user's own configuration.
-    pub fn user_config(&self, text: &str) {
+    pub(crate) fn user_config(&self, text: &str) {
         self.write("config/bottle/config.toml", text);
     }
     /// The project's `bottle.toml`.
-    pub fn project_config(&self, text: &str) {
+    pub(crate) fn project_config(&self, text: &str) {
         self.write("project/bottle.toml", text);
     }
 
-    pub fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bottle"));
         command
             .args(line.split_whitespace())
@@ -62,12 +63,12 @@ impl World {
     }
 
     /// Runs it to the end: exit code, standard output, standard error.
-    pub fn run(&self, line: &str) -> (i32, String, String) {
+    pub(crate) fn run(&self, line: &str) -> (i32, String, String) {
         done(&self.command(line).output().unwrap())
     }
 }
 
-pub fn done(output: &Output) -> (i32, String, String) {
+pub(crate) fn done(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         output.status.code().unwrap_or(-1),
@@ -77,7 +78,7 @@ pub fn done(output: &Output) -> (i32, String, String) {
 }
 
 /// Replaces what differs between machines and runs.
-pub fn filters(world: &World) -> Vec<(String, &'static str)> {
+pub(crate) fn filters(world: &World) -> Vec<(String, &'static str)> {
     let folder = |path: &Path| regex_escape(&path.display().to_string());
     vec![
         (

@@ -33,7 +33,7 @@ pub(super) async fn run(cx: &Context, args: &LaunchArgs, report: &mut Report) {
         prepared = prepare_with(cx, args, Stdio::default(), asleep) => prepared,
     };
     let done = match result {
-        Ok(prepared) => launch(cx, prepared, report).await,
+        Ok(prepared) => Box::pin(launch(cx, prepared, report)).await,
         Err(failure) => Err(failure),
     };
     if let Err(failure) = done {

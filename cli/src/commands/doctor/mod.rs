@@ -26,7 +26,8 @@ pub(super) async fn run(cx: &Context, args: DoctorArgs) -> Result<End, Failure> 
         () = look(cx, &args, &mut report) => {}
     }
     if let Some(agent) = &args.deep {
-        deep::run(cx, &launch_args(&args, Some(agent)), &mut report).await;
+        let launch = launch_args(&args, Some(agent));
+        Box::pin(deep::run(cx, &launch, &mut report)).await;
         if cx.stop.is_cancelled() {
             return Ok(End::Stopped);
         }
