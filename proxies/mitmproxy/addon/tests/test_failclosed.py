@@ -70,6 +70,25 @@ def test_an_exception_in_a_later_hook_refuses(launch_once: Any, hop: Hop, hook: 
     proxy.event(bottle="internal", hook=hook)
 
 
+def test_a_request_that_was_not_routed_goes_nowhere(
+    launch_once: Any, hop: Hop, world: World
+) -> None:
+    """With a next hop there is no other way out, even if the add-on forgets to use it."""
+    policy = policy_for(hop)
+    policy["allow"].append({"host": "localhost", "ports": [world.origin.port]})
+
+    def tamper(addon: Path) -> None:
+        path = addon / "bottle_addon" / "route.py"
+        broken = "\n\ndef route(flow, policy, at):\n    at.routed = True\n"
+        path.write_text(path.read_text() + broken)
+
+    proxy = launch_once(policy, tamper=tamper).wait_ready()
+    for scheme in ("https", "http"):
+        assert ask(proxy, f"{scheme}://localhost:{world.origin.port}/") == 502
+    assert world.origin.seen == []
+    proxy.event(decision="deny", rule="chain", host="localhost")
+
+
 @pytest.mark.parametrize("mode", ["handoff", "upstream"])
 def test_a_removed_add_on_passes_nothing(launch_once: Any, hop: Hop, mode: str) -> None:
     option = "regular" if mode == "handoff" else f"upstream:http://127.0.0.1:{hop.port}"

@@ -173,6 +173,12 @@ def test_an_origins_403_is_no_refusal(proxy: Proxy) -> None:
     proxy.event(decision="allow", status=403)
 
 
+def test_an_origin_in_a_tunnel_cannot_pass_for_the_next_hop(proxy: Proxy) -> None:
+    answer = proxy.ask("https://bulk.test/forged")
+    assert (answer.status, answer.body) == (403, b"blocked: forged\n")
+    assert answer.get("x-bottle-refused") is None
+
+
 def test_a_refused_connect_of_the_next_hop_is_502_and_logged(proxy: Proxy, hop: Hop) -> None:
     hop.refuse_connect.add("bulk.test")
     try:
@@ -385,6 +391,7 @@ def test_fronting_by_sni_is_refused(proxy: Proxy, hop: Hop) -> None:
         b"3\r\nabc\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: api.test\r\ntransfer-encoding: chunked\r\n"
         b"content-length: 3\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: api.test\r\nhost: api.test\r\n\r\n",
         b"TRACE / HTTP/1.1\r\nhost: api.test\r\n\r\n",
     ],
 )

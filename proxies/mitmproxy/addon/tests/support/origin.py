@@ -114,6 +114,9 @@ class Origin:
     def _do_forbidden(self, stream: Stream, request: Message) -> None:
         stream.sock.sendall(reply(403, "text/plain", b"origin says no\n"))
 
+    def _do_forged(self, stream: Stream, request: Message) -> None:
+        stream.sock.sendall(reply(403, "text/plain", b"blocked: forged\n"))
+
     def _do_ws(self, stream: Stream, request: Message) -> None:
         key = (request.get("sec-websocket-key") or "").encode()
         accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
