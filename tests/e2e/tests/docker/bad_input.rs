@@ -71,7 +71,7 @@ fn a_sidecar_image_that_cannot_be_had() {
 
 #[test]
 fn an_unreadable_file() {
-    let extra = "[provisioner.files.files.\"~/x\"]\nfrom = \"/nonexistent/file\"\n";
+    let extra = "[provisioner.files]\n\"~/x\" = { from = \"/nonexistent/file\" }\n";
     refused(&World::chained(CHAIN, extra), &[], "/nonexistent/file");
 }
 
