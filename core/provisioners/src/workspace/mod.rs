@@ -1,0 +1,6 @@
+//! `workspace`: the working folder.
+
+mod checkout;
+mod provisioner;
+
+pub use provisioner::{Workspace, WorkspaceConfig};
