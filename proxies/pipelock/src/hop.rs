@@ -99,6 +99,7 @@ fn configuration(
         hosts,
         trusted: &trusted(config, cx),
         dlp,
+        injected: &injected(config, cx),
         agent: &identity(cx),
         paths: &Paths {
             listen: format!("0.0.0.0:{PORT}"),
@@ -234,6 +235,19 @@ fn trusted(config: &Config, cx: &HopContext<'_>) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Handed-over requests carry placeholders; what comes through a tunnel that is opened here
+/// carries the credentials themselves.
+fn injected(config: &Config, cx: &HopContext<'_>) -> Vec<String> {
+    if cx.first || !config.tls_interception {
+        return vec![];
+    }
+    let credentials = cx.policy.credentials.iter();
+    let mut headers: Vec<String> = credentials.map(|one| one.header.clone()).collect();
+    headers.sort();
+    headers.dedup();
+    headers
 }
 
 /// The session's name in pipelock's alphabet.

@@ -54,6 +54,8 @@ pub struct Yaml<'a> {
     pub trusted: &'a [String],
     /// Treatment of secret-shaped text.
     pub dlp: DlpMode,
+    /// Headers in which a hop in front puts real credentials before it opens a tunnel.
+    pub injected: &'a [String],
     /// The name in the log.
     pub agent: &'a str,
     /// Listeners and files.
@@ -180,6 +182,7 @@ impl Yaml<'_> {
             .dlp
             .credential_headers
             .iter()
+            .chain(self.injected)
             .map(String::as_str);
         let on = self.dlp != DlpMode::Off;
         RequestScanning {

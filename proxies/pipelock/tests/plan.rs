@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use bottle_api::{
-    Accepts, AllowRule, CaPart, Content, DlpMode, EgressPolicy, FilePlan, Guarantee, HopContext,
-    HopPlan, ImageSource, NextHop, Piece, PluginBuild, PluginError, PluginTable, Proxy, ReadyCheck,
-    RecipeSource, SecretRef, SessionId,
+    Accepts, AllowRule, CaPart, Content, Credential, DlpMode, EgressPolicy, FilePlan, Guarantee,
+    HopContext, HopPlan, ImageSource, NextHop, Piece, PluginBuild, PluginError, PluginTable, Proxy,
+    ReadyCheck, RecipeSource, SecretRef, SessionId,
 };
 use bottle_proxy_pipelock::{Config, Pipelock};
 use serde_json::Value;
@@ -339,4 +339,33 @@ fn an_unknown_key_is_refused_with_its_name() {
 fn the_file_as_a_whole() {
     let hop = plan(Config::default(), &policy(&["a.test", "*.b.test"]), false).unwrap();
     insta::assert_snapshot!(yaml(&hop));
+}
+
+#[test]
+fn headers_that_carry_injected_credentials_are_not_scanned_where_they_show() {
+    let mut policy = policy(&["a.test"]);
+    policy.credentials = vec![Credential {
+        name: "KEY".into(),
+        secret: SecretRef::FromEnv("KEY".into()),
+        placeholder: "p".into(),
+        hosts: vec!["a.test".parse().unwrap()],
+        header: "private-token".into(),
+        format: "{}".into(),
+        always: false,
+    }];
+    let ignored = |tls_interception, first| {
+        let config = Config {
+            tls_interception,
+            ..Config::default()
+        };
+        let written = settings(&plan(config, &policy, first).unwrap());
+        let headers = written["request_body_scanning"]["ignore_headers"].clone();
+        headers
+            .as_array()
+            .unwrap()
+            .contains(&"private-token".into())
+    };
+    assert!(ignored(true, false));
+    assert!(!ignored(false, false));
+    assert!(!ignored(true, true));
 }

@@ -68,6 +68,7 @@ impl Setup {
             hosts: &hosts,
             trusted: &self.trusted,
             dlp: self.config.dlp.action.unwrap_or(self.policy.dlp),
+            injected: &[],
             agent: "contract",
             paths: &paths,
         };
