@@ -103,5 +103,5 @@ impl Delivered {
 /// What the agent holds instead of a credential.
 fn placeholder(input: &PlanInput<'_>, name: &str) -> String {
     let name = name.to_ascii_lowercase().replace('_', "-");
-    format!("bottle-placeholder-{name}-{}", input.session)
+    format!("bottle-placeholder-{}-for-{name}", input.session)
 }
