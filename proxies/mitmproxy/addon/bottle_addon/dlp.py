@@ -29,7 +29,8 @@ _SHAPES: list[tuple[str, tuple[bytes, ...], re.Pattern[bytes]]] = [
         (
             "aws-key-id",
             (b"AKIA", b"ASIA"),
-            rb"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+            # A signed link to a file names the key of whoever signed it.
+            rb"(?<![A-Za-z0-9])(?<!X-Amz-Credential=)(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
         ),
         ("gitlab-token", (b"glpat-",), rb"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20,}"),
         (

@@ -179,4 +179,6 @@ def clean(request: http.Request) -> None:
         request.headers.pop(name, None)
     if not is_websocket(request):
         request.headers.pop("upgrade", None)
-        request.headers.pop("connection", None)
+        # What else it names is no business of the next hop.
+        if "close" in request.headers.pop("connection", "").lower():
+            request.headers["connection"] = "close"

@@ -67,8 +67,8 @@ async def url(hop: NextHop, scan: Scan, text: str) -> str | None:
 
 async def content(hop: NextHop, scan: Scan, text: str) -> str | None:
     """Judges text, in pieces of the size that the service takes."""
-    # The limit counts bytes; JSON escapes can double a character at most twice over.
-    size = max(scan.max_text // 4, _OVERLAP * 2)
+    # The limit counts bytes, of which a character takes up to four.
+    size = max(scan.max_text // (1 if text.isascii() else 4), _OVERLAP * 2)
     start = 0
     while start < len(text):
         piece = text[start : start + size]

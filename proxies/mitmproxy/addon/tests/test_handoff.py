@@ -415,6 +415,15 @@ def test_anything_but_http_in_a_tunnel_dies(proxy: Proxy, hop: Hop) -> None:
     assert hop.lines == []
 
 
+def test_a_client_that_wants_its_connection_closed_gets_that(proxy: Proxy) -> None:
+    stream = proxy.tunnel("other.test")
+    headers = [("host", "other.test"), ("connection", "close, x-secret-header")]
+    stream.sock.sendall(render("GET /big/not-allowed HTTP/1.1", headers))
+    assert stream.message().status == 403
+    with pytest.raises(Closed):
+        stream.fill()
+
+
 def test_head_gets_no_body(proxy: Proxy) -> None:
     stream = proxy.tunnel("other.test")
     stream.sock.sendall(render("HEAD /nope HTTP/1.1", [("host", "other.test")]))

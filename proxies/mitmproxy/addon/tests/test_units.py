@@ -220,6 +220,7 @@ def test_ordinary_text_has_no_shape() -> None:
         b"ask-me-anything-about-tasks-and-risk-management-of-the-whole-company",
         b"sk-short ghp_short AKIA npm_config_cache=/tmp hf_hub_download",
         b"-----BEGIN PUBLIC KEY-----",
+        b"https://files.test/x?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260101&X-Amz-Signature=0a",
         b"-----BEGIN CERTIFICATE-----",
         os.urandom(1 << 16).hex().encode(),
     ):
@@ -301,13 +302,17 @@ def test_long_text_is_scanned_in_overlapping_pieces(monkeypatch: pytest.MonkeyPa
         pieces.append(text)
 
     monkeypatch.setattr(scan, "_ask", ask)
-    service = Scan(1, "/", "token-token", 4 * 10_000)
+    service = Scan(1, "/", "token-token", 10_000)
     hop = NextHop("hop.test", 1, frozenset(), service, None)
     text = "".join(chr(97 + i % 26) for i in range(95_000))
     asyncio.run(content(hop, service, text))
     assert max(map(len, pieces)) == 10_000
     for at in range(0, len(text) - 4096, 997):
         assert any(text[at : at + 4096] in piece for piece in pieces), at
+    pieces.clear()
+    service = Scan(1, "/", "token-token", 40_000)
+    asyncio.run(content(hop, service, "\u00e9" * 95_000))
+    assert max(len(piece.encode()) for piece in pieces) <= 40_000
     pieces.clear()
     asyncio.run(content(hop, service, "  \n"))
     assert pieces == []
