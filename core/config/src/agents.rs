@@ -36,10 +36,12 @@ pub(crate) fn resolve(
             (preset.name.clone(), agent)
         })
         .collect();
+    let complete = sink.is_empty();
     let resolver = Resolver {
         presets,
         tables,
         sink,
+        complete,
     };
     for (name, table) in tables {
         if let Some(spec) = resolver.agent(name, table, &mut vec![]) {
@@ -54,6 +56,8 @@ struct Resolver<'a> {
     presets: &'a [AgentSpec],
     tables: &'a Tables,
     sink: &'a Sink,
+    /// Everything could be read, so that what is missing was not written.
+    complete: bool,
 }
 
 impl<'a> Resolver<'a> {
@@ -85,7 +89,11 @@ impl<'a> Resolver<'a> {
         if wanted.value == name && preset.is_some() {
             return preset.cloned();
         }
-        if chain.contains(&wanted.as_str()) {
+        if let Some(start) = chain.iter().position(|name| *name == wanted.value) {
+            // Every agent on the circle comes here; one of them tells.
+            if chain.iter().skip(start).min() != chain.first() {
+                return None;
+            }
             let names: Vec<&str> = chain.iter().copied().chain([wanted.as_str()]).collect();
             self.sink.push(
                 Diagnostic::error(format!(
@@ -110,8 +118,8 @@ impl<'a> Resolver<'a> {
     fn complete(&self, spec: &AgentSpec, table: &Located<AgentTable>) -> bool {
         let image = !spec.image.config_key.is_empty();
         let command = !spec.command.is_empty();
-        if image && command {
-            return true;
+        if (image && command) || !self.complete {
+            return image && command;
         }
         let missing = if image { "command" } else { "image" };
         let presets: Vec<&str> = self.presets.iter().map(|one| one.name.as_str()).collect();

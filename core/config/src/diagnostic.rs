@@ -4,6 +4,7 @@ use std::{cell::RefCell, fmt, sync::Arc};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 use serde_json::json;
+use textwrap::{WordSeparator, WordSplitter};
 
 use crate::{document::Document, source::Source};
 
@@ -90,6 +91,10 @@ impl Diagnostic {
         };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(width)
+            // A path or a command broken in the middle cannot be copied.
+            .with_break_words(false)
+            .with_word_separator(WordSeparator::AsciiSpace)
+            .with_word_splitter(WordSplitter::NoHyphenation)
             .with_links(false);
         let mut bare = self.clone();
         let help = bare.help.take();

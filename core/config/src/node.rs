@@ -64,7 +64,7 @@ impl<'a> Node<'a> {
             diagnostic.hint(hint)
         });
     }
-    fn wrong_type(&self, expected: &str) {
+    pub(crate) fn wrong_type(&self, expected: &str) {
         let found = article(self.value.get_ref().type_str());
         let message = format!("`{}` must be {expected}, not {found}", self.key);
         self.wrong(message, &format!("this is {found}"), "");
@@ -111,6 +111,9 @@ impl<'a> Node<'a> {
         matches!(self.value.get_ref(), DeValue::Boolean(_))
     }
 
+    pub(crate) fn is_array(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Array(_))
+    }
     pub(crate) fn is_empty_array(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Array(items) if items.is_empty())
     }
@@ -177,7 +180,14 @@ impl<'a> Node<'a> {
 
     fn table(&self) -> Option<&'a DeTable<'a>> {
         let DeValue::Table(table) = self.value.get_ref() else {
-            self.wrong_type("a table");
+            match crate::schema::section_of(&self.key) {
+                Some(section) => {
+                    let hint = format!("`{}` belongs under `[{section}]`", self.key);
+                    let message = format!("`{}` must be a table", self.key);
+                    self.wrong(message, "not a table", hint);
+                }
+                None => self.wrong_type("a table"),
+            }
             return None;
         };
         Some(table)

@@ -73,11 +73,11 @@ fn tables(
     let mut properties = Map::new();
     for (name, summary, schema) in plugins {
         let mut schema = schema.to_value();
+        close(&mut schema);
         if let Some(object) = schema.as_object_mut() {
             object.remove("$schema");
             let definitions = object.remove("$defs");
             object.insert("description".to_owned(), json!(summary));
-            object.entry("additionalProperties").or_insert(json!(false));
             let prefix = format!("{kind}-{name}-");
             if let Some(Value::Object(definitions)) = definitions {
                 for (key, mut definition) in definitions {
@@ -95,6 +95,27 @@ fn tables(
         "additionalProperties": false,
         "properties": properties,
     })
+}
+
+/// Unknown keys are refused in every table of a plugin, whatever its author wrote; the schema
+/// says so too. Parts that are only together one table (`allOf`) stay as they are.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let whole = object.contains_key("properties")
+                && !object.contains_key("allOf")
+                && !object.contains_key("unevaluatedProperties");
+            if whole {
+                object.entry("additionalProperties").or_insert(json!(false));
+            }
+            let parts = object.iter_mut().filter(|(key, _)| *key != "allOf");
+            for (_, part) in parts {
+                close(part);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
 }
 
 fn names(tables: &Value) -> Value {

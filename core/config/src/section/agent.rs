@@ -69,6 +69,9 @@ fn one(node: &Node<'_>) -> Option<AgentTable> {
 
 fn command(node: &Node<'_>) -> Option<Located<Vec<String>>> {
     let argv: Vec<String> = node.texts().into_iter().map(|text| text.value).collect();
+    if !node.is_array() {
+        return None;
+    }
     if argv.first().is_none_or(String::is_empty) {
         node.wrong(
             format!("`{}` names no program", node.key),

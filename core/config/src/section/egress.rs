@@ -67,7 +67,11 @@ pub(super) fn rules(node: &Node<'_>) -> Vec<Located<AllowRule>> {
 
 fn rule(node: &Node<'_>) -> Option<Located<AllowRule>> {
     let sink = node.reading.sink;
-    if !node.is_table() {
+    if !node.is_table() && !node.is_text() {
+        node.wrong_type("a host or a table");
+        return None;
+    }
+    if node.is_text() {
         let text = node.located_text()?;
         return Some(Word::new(&text, sink).host()?.map(AllowRule::host));
     }

@@ -18,6 +18,8 @@ pub(crate) type SecretTable = BTreeMap<String, Located<SecretSpec>>;
 const SOURCES: &str = "say where it comes from: `from_env = \"VARIABLE\"`, `from_file = \"PATH\"`, \
                        `from_command = [\"PROGRAM\", ...]` or `prompt = \"TEXT\"`";
 
+const DELIVERIES: [&str; 3] = ["inject", "env", "file"];
+
 /// Reads `[secret]` or `[agent.NAME.login]`.
 pub(crate) fn read(node: &Node<'_>) -> SecretTable {
     let mut found = BTreeMap::new();
@@ -51,7 +53,13 @@ fn one(node: &Node<'_>) -> Option<Located<SecretSpec>> {
     node.fields(|table| {
         if let Some(value) = table.refused("value") {
             inlined(&value, name);
-            let _ = (reference(table), delivery(table, name));
+            // One error is enough; what else stands there is known.
+            for key in ["from_env", "from_file", "from_command", "prompt"] {
+                let _ = table.get(key);
+            }
+            for key in DELIVERIES {
+                let _ = table.get(key);
+            }
             return None;
         }
         let source = reference(table);
@@ -137,6 +145,9 @@ fn from_env(node: &Node<'_>) -> Option<SecretRef> {
 
 fn from_command(node: &Node<'_>) -> Option<SecretRef> {
     let mut argv: Vec<String> = node.texts().into_iter().map(|text| text.value).collect();
+    if !node.is_array() {
+        return None;
+    }
     let Some(program) = argv.first_mut().filter(|program| !program.is_empty()) else {
         node.wrong(
             format!("`{}` names no program", node.key),
@@ -154,7 +165,7 @@ fn from_command(node: &Node<'_>) -> Option<SecretRef> {
 
 /// Reads exactly one way of delivery.
 fn delivery(table: &Fields<'_, '_>, name: &str) -> Option<Delivery> {
-    let given: Vec<Node<'_>> = ["inject", "env", "file"]
+    let given: Vec<Node<'_>> = DELIVERIES
         .into_iter()
         .filter_map(|key| table.get(key))
         .collect();
