@@ -63,133 +63,133 @@ fn a_repository_may_choose_and_narrow() {
 
 /// A repository's file and the keys in it that need trust.
 const WIDER: &[(&str, &[&str])] = &[
-        ("[launch]\nbackend = 'other'\n", &["launch.backend"]),
-        ("[launch]\nruntime = 'runc'\n", &["launch.runtime"]),
-        ("[launch]\nproxies = ['mitmproxy']\n", &["launch.proxies"]),
-        (
-            "[launch]\nproxies = ['pipelock', 'mitmproxy']\n",
-            &["launch.proxies"],
-        ),
-        (
-            "[launch]\nprovisioners = ['prompt']\n",
-            &["launch.provisioners"],
-        ),
-        ("[egress]\ndlp = 'warn'\n", &["egress.dlp"]),
-        ("[egress]\nallow = ['x.test.org']\n", &["egress.allow"]),
-        ("[egress]\nallow = ['user.test']\n", &["egress.allow"]),
-        ("[egress]\nallow = ['api.openai.com']\n", &["egress.allow"]),
-        (
-            "[launch]\nagent = 'codex'\n[egress]\nallow = ['api.anthropic.com']\n",
-            &["egress.allow"],
-        ),
-        (
-            "[egress]\nallow = [{ host = 'a.user.test', ports = [22] }]\n",
-            &["egress.allow"],
-        ),
-        (
-            "[egress]\nallow = [{ host = 'a.user.test', class = 'tunnel' }]\n",
-            &["egress.allow"],
-        ),
-        (
-            "[egress]\nallow = [{ host = 'api.user.test', ports = [8443] }]\n",
-            &["egress.allow"],
-        ),
-        (
-            "[egress]\ntrusted_private = ['x.test.org']\n",
-            &["egress.trusted_private"],
-        ),
-        (
-            "[egress]\nhosts = { 'h.lan.test' = '10.1.1.2' }\n",
-            &["egress.hosts.h.lan.test"],
-        ),
-        (
-            "[secret.NEW]\nfrom_env = 'NEW'\nenv = true\n",
-            &["secret.NEW"],
-        ),
-        (
-            "[secret.OWN]\nfrom_env = 'OWN'\nfile = '~/x'\n",
-            &["secret.OWN"],
-        ),
-        ("[workspace]\nmode = 'bind'\n", &["workspace.mode"]),
-        ("[workspace]\npath = '..'\n", &["workspace.path"]),
-        ("[workspace]\npath = 'link'\n", &["workspace.path"]),
-        ("[workspace]\npath = '~'\n", &["workspace.path"]),
-        (
-            "[workspace]\npath = 'missing/../../x'\n",
-            &["workspace.path"],
-        ),
-        (
-            "[workspace]\ninclude_git = true\n",
-            &["workspace.include_git"],
-        ),
-        ("[workspace]\nexclude = []\n", &["workspace.exclude"]),
-        ("[limits]\nmemory = '3GiB'\n", &["limits.memory"]),
-        ("[limits]\ncpus = 'unlimited'\n", &["limits.cpus"]),
-        ("[limits]\npids = 5000\n", &["limits.pids"]),
-        ("[limits]\nnofile = 'unlimited'\n", &["limits.nofile"]),
-        ("[env]\nX = { from_env = 'X' }\n", &["env.X"]),
-        ("[env]\nHOST = { from_file = '~/x' }\n", &["env.HOST"]),
-        (
-            "[[mount]]\nsource = '/usr'\ntarget = '/usr2'\nread_only = false\n",
-            &["mount"],
-        ),
-        ("[[mount]]\nsource = 'src'\ntarget = '/x'\n", &["mount"]),
-        (
-            "[agent.claude]\ncommand = ['sh']\n",
-            &["agent.claude.command"],
-        ),
-        (
-            "[agent.claude]\nimage = { build = '.' }\n",
-            &["agent.claude.image"],
-        ),
-        (
-            "[agent.claude]\nimage = { recipe = 'FROM x' }\n",
-            &["agent.claude.image"],
-        ),
-        (
-            "[agent.claude]\nallow = ['x.test.org']\n",
-            &["agent.claude.allow"],
-        ),
-        (
-            "[agent.claude]\nlogin.X = { from_env = 'X', env = true }\nenv = { Y = { from_env = 'Y' } }\n\
+    ("[launch]\nbackend = 'other'\n", &["launch.backend"]),
+    ("[launch]\nruntime = 'runc'\n", &["launch.runtime"]),
+    ("[launch]\nproxies = ['mitmproxy']\n", &["launch.proxies"]),
+    (
+        "[launch]\nproxies = ['pipelock', 'mitmproxy']\n",
+        &["launch.proxies"],
+    ),
+    (
+        "[launch]\nprovisioners = ['prompt']\n",
+        &["launch.provisioners"],
+    ),
+    ("[egress]\ndlp = 'warn'\n", &["egress.dlp"]),
+    ("[egress]\nallow = ['x.test.org']\n", &["egress.allow"]),
+    ("[egress]\nallow = ['user.test']\n", &["egress.allow"]),
+    ("[egress]\nallow = ['api.openai.com']\n", &["egress.allow"]),
+    (
+        "[launch]\nagent = 'codex'\n[egress]\nallow = ['api.anthropic.com']\n",
+        &["egress.allow"],
+    ),
+    (
+        "[egress]\nallow = [{ host = 'a.user.test', ports = [22] }]\n",
+        &["egress.allow"],
+    ),
+    (
+        "[egress]\nallow = [{ host = 'a.user.test', class = 'tunnel' }]\n",
+        &["egress.allow"],
+    ),
+    (
+        "[egress]\nallow = [{ host = 'api.user.test', ports = [8443] }]\n",
+        &["egress.allow"],
+    ),
+    (
+        "[egress]\ntrusted_private = ['x.test.org']\n",
+        &["egress.trusted_private"],
+    ),
+    (
+        "[egress]\nhosts = { 'h.lan.test' = '10.1.1.2' }\n",
+        &["egress.hosts.h.lan.test"],
+    ),
+    (
+        "[secret.NEW]\nfrom_env = 'NEW'\nenv = true\n",
+        &["secret.NEW"],
+    ),
+    (
+        "[secret.OWN]\nfrom_env = 'OWN'\nfile = '~/x'\n",
+        &["secret.OWN"],
+    ),
+    ("[workspace]\nmode = 'bind'\n", &["workspace.mode"]),
+    ("[workspace]\npath = '..'\n", &["workspace.path"]),
+    ("[workspace]\npath = 'link'\n", &["workspace.path"]),
+    ("[workspace]\npath = '~'\n", &["workspace.path"]),
+    (
+        "[workspace]\npath = 'missing/../../x'\n",
+        &["workspace.path"],
+    ),
+    (
+        "[workspace]\ninclude_git = true\n",
+        &["workspace.include_git"],
+    ),
+    ("[workspace]\nexclude = []\n", &["workspace.exclude"]),
+    ("[limits]\nmemory = '3GiB'\n", &["limits.memory"]),
+    ("[limits]\ncpus = 'unlimited'\n", &["limits.cpus"]),
+    ("[limits]\npids = 5000\n", &["limits.pids"]),
+    ("[limits]\nnofile = 'unlimited'\n", &["limits.nofile"]),
+    ("[env]\nX = { from_env = 'X' }\n", &["env.X"]),
+    ("[env]\nHOST = { from_file = '~/x' }\n", &["env.HOST"]),
+    (
+        "[[mount]]\nsource = '/usr'\ntarget = '/usr2'\nread_only = false\n",
+        &["mount"],
+    ),
+    ("[[mount]]\nsource = 'src'\ntarget = '/x'\n", &["mount"]),
+    (
+        "[agent.claude]\ncommand = ['sh']\n",
+        &["agent.claude.command"],
+    ),
+    (
+        "[agent.claude]\nimage = { build = '.' }\n",
+        &["agent.claude.image"],
+    ),
+    (
+        "[agent.claude]\nimage = { recipe = 'FROM x' }\n",
+        &["agent.claude.image"],
+    ),
+    (
+        "[agent.claude]\nallow = ['x.test.org']\n",
+        &["agent.claude.allow"],
+    ),
+    (
+        "[agent.claude]\nlogin.X = { from_env = 'X', env = true }\nenv = { Y = { from_env = 'Y' } }\n\
              [[agent.claude.file]]\npath = '~/x'\ntext = ''\n",
-            &[
-                "agent.claude.env.Y",
-                "agent.claude.file",
-                "agent.claude.login.X",
-            ],
-        ),
-        ("[agent.own]\nextends = 'codex'\n", &["agent.own"]),
-        (
-            "[agent.evil]\nextends = 'claude'\nallow = ['evil.test']\n[launch]\nagent = 'evil'\n[egress]\nallow = ['evil.test']\n",
-            &["agent.evil.allow", "egress.allow"],
-        ),
-        ("[network]\npool = '10.0.0.0/16'\n", &["network.pool"]),
-        ("[backend.docker]\nhost = 'x'\n", &["backend.docker.host"]),
-        (
-            "[proxy.pipelock]\nport = 1\nimage = 'x'\n",
-            &["proxy.pipelock.image", "proxy.pipelock.port"],
-        ),
-        (
-            "[provisioner.prompt]\nroot = true\n",
-            &["provisioner.prompt.root"],
-        ),
-        (
-            "[provisioner.prompt]\nfolders = ['skills', '../outside']\n",
-            &["provisioner.prompt.folders"],
-        ),
-        (
-            "[provisioner.prompt]\nfolders = ['link/x']\n",
-            &["provisioner.prompt.folders"],
-        ),
-        (
-            "[provisioner.prompt]\nfolders = ['~/repo/skills']\n",
-            &["provisioner.prompt.folders"],
-        ),
-        (
-            "[provisioner.skills]\ntext = 'x'\n",
-            &["provisioner.skills"],
-        ),
+        &[
+            "agent.claude.env.Y",
+            "agent.claude.file",
+            "agent.claude.login.X",
+        ],
+    ),
+    ("[agent.own]\nextends = 'codex'\n", &["agent.own"]),
+    (
+        "[agent.evil]\nextends = 'claude'\nallow = ['evil.test']\n[launch]\nagent = 'evil'\n[egress]\nallow = ['evil.test']\n",
+        &["agent.evil.allow", "egress.allow"],
+    ),
+    ("[network]\npool = '10.0.0.0/16'\n", &["network.pool"]),
+    ("[backend.docker]\nhost = 'x'\n", &["backend.docker.host"]),
+    (
+        "[proxy.pipelock]\nport = 1\nimage = 'x'\n",
+        &["proxy.pipelock.image", "proxy.pipelock.port"],
+    ),
+    (
+        "[provisioner.prompt]\nroot = true\n",
+        &["provisioner.prompt.root"],
+    ),
+    (
+        "[provisioner.prompt]\nfolders = ['skills', '../outside']\n",
+        &["provisioner.prompt.folders"],
+    ),
+    (
+        "[provisioner.prompt]\nfolders = ['link/x']\n",
+        &["provisioner.prompt.folders"],
+    ),
+    (
+        "[provisioner.prompt]\nfolders = ['~/repo/skills']\n",
+        &["provisioner.prompt.folders"],
+    ),
+    (
+        "[provisioner.skills]\ntext = 'x'\n",
+        &["provisioner.skills"],
+    ),
 ];
 
 #[test]
@@ -197,7 +197,6 @@ fn what_widens_needs_trust() {
     for (project, keys) in WIDER {
         assert_eq!(needs_trust(project), *keys, "{project}");
     }
-}
 }
 
 #[test]
