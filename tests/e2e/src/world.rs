@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::{engine, origin::Origin};
 
 /// The image with every client on it, built by the test script.
-pub const TOOLS_IMAGE: &str = "bottle-test-tools:latest";
+pub const TOOLS_IMAGE: &str = "bottle-test/tools:latest";
 
 /// A home, a state folder, a config and a workspace nobody else uses.
 #[derive(Debug)]

@@ -113,7 +113,7 @@ fn a_sidecar_that_dies_shows_its_last_lines() {
     // An image whose mitmdump is not one: it prints and ends.
     world.write(
         "config/bottle/config.toml",
-        "[launch]\nproxies = [\"mitmproxy\"]\n[proxy.mitmproxy]\nimage = \"bottle-test-dying:latest\"\n",
+        "[launch]\nproxies = [\"mitmproxy\"]\n[proxy.mitmproxy]\nimage = \"bottle-test/dying:latest\"\n",
     );
     refused(&world, &[], "last words of the sidecar");
 }
