@@ -16,9 +16,7 @@ def ask(host, port):
     """`None` when ready, otherwise why not."""
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request(
-            "GET", "http://bottle.invalid/ready", headers={"Host": "bottle.invalid"}
-        )
+        connection.request("GET", "http://bottle.invalid/ready", headers={"Host": "bottle.invalid"})
         answer = connection.getresponse()
         body = answer.read(1 << 16)
     except (OSError, http.client.HTTPException) as error:
@@ -29,9 +27,7 @@ def ask(host, port):
         report = json.loads(body)
         if answer.status == 200 and report["ready"] is True:
             return None
-        reasons = [
-            f"{hop['name']}: {hop['reason']}" for hop in report["hops"] if not hop["ready"]
-        ]
+        reasons = [f"{hop['name']}: {hop['reason']}" for hop in report["hops"] if not hop["ready"]]
         return "; ".join(reasons) or f"mitmproxy answered {answer.status}"
     except (ValueError, KeyError, TypeError):
         return f"mitmproxy answered {answer.status}, but the bottle add-on is not loaded"

@@ -90,9 +90,7 @@ class Finder:
 
     def __init__(self, secrets: dict[str, str], placeholders: dict[str, str]) -> None:
         self._secrets = [(name, spellings(value)) for name, value in secrets.items()]
-        self._placeholders = {
-            name: value.encode() for name, value in placeholders.items()
-        }
+        self._placeholders = {name: value.encode() for name, value in placeholders.items()}
 
     def own(self, data: bytes) -> str | None:
         """The name of a real secret of this session in `data`, in any spelling."""

@@ -131,9 +131,7 @@ def parse(document: Any, secrets: Any) -> Policy:
         mode=mode,
         rules=RuleSet(allow, deny),
         credentials=tuple(credentials),
-        foreign_credentials=fields.choice(
-            "foreign_credentials", ("refuse", "allow"), "refuse"
-        ),
+        foreign_credentials=fields.choice("foreign_credentials", ("refuse", "allow"), "refuse"),
         dlp=fields.member("dlp", _dlp) or _dlp(Fields({}, "dlp")),
         names=frozenset(fields.items("names", plain)),
         trusted_private=tuple(fields.items("trusted_private", _pattern)),
@@ -172,9 +170,7 @@ def _rule(value: Any, place: str) -> Rule:
     ports = frozenset(fields.items("ports", port))
     methods = frozenset(m.upper() for m in fields.items("methods", plain))
     globs = tuple(fields.items("paths", plain))
-    cls = fields.choice(
-        "class", (rules.INSPECT, rules.TUNNEL, rules.PASSTHROUGH), rules.INSPECT
-    )
+    cls = fields.choice("class", (rules.INSPECT, rules.TUNNEL, rules.PASSTHROUGH), rules.INSPECT)
     fields.finish()
     for method in methods:
         if not _TOKEN.match(method):
@@ -224,9 +220,7 @@ def _dlp(fields: Fields) -> Dlp:
         inspect=fields.choice("inspect", MODES, "block"),
         credentialed=fields.choice("credentialed", MODES, "warn"),
         tunnel=fields.choice("tunnel", MODES, "block"),
-        skip_headers=frozenset(
-            name.lower() for name in fields.items("skip_headers", plain)
-        ),
+        skip_headers=frozenset(name.lower() for name in fields.items("skip_headers", plain)),
     )
 
 

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 async def _reaches(hop: NextHop) -> str | None:
     """Whether a hop without a health endpoint takes connections at all."""
     try:
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection(hop.host, hop.port), timeout=3.0
-        )
+        _, writer = await asyncio.wait_for(asyncio.open_connection(hop.host, hop.port), timeout=3.0)
     except (OSError, TimeoutError) as error:
         return f"no connection: {getattr(error, 'strerror', None) or type(error).__name__}"
     writer.close()
@@ -46,11 +44,15 @@ async def _report(state: State) -> tuple[bool, list[dict[str, Any]]]:
 
 
 def _hop(name: str, why: str | None) -> dict[str, Any]:
-    return {"name": name, "ready": True} if why is None else {
-        "name": name,
-        "ready": False,
-        "reason": why,
-    }
+    return (
+        {"name": name, "ready": True}
+        if why is None
+        else {
+            "name": name,
+            "ready": False,
+            "reason": why,
+        }
+    )
 
 
 async def answer(state: State, at: Passage) -> http.Response:

@@ -46,9 +46,7 @@ class Requests:
         self._check_head(flow, policy, at)
         shape.clean(flow.request)
         flow.marked = MARK
-        if shape.is_grpc(flow.request) or (
-            at.cls == rules.TUNNEL and policy.dlp.tunnel == "off"
-        ):
+        if shape.is_grpc(flow.request) or (at.cls == rules.TUNNEL and policy.dlp.tunnel == "off"):
             await self._start_stream(flow, policy, at)
 
     def _asks_for_us(self, at: Passage) -> bool:
@@ -82,9 +80,7 @@ class Requests:
                 hint="use https",
             )
 
-    def _shape_found(
-        self, flow: http.HTTPFlow, mode: str, kind: str | None, where: str
-    ) -> None:
+    def _shape_found(self, flow: http.HTTPFlow, mode: str, kind: str | None, where: str) -> None:
         if kind is None or mode == "off":
             return
         if mode == "block":
@@ -99,9 +95,7 @@ class Requests:
         """A request that is answered while it is still being sent: everything is decided now,
         and the session's own secrets are blanked in what follows."""
         await self._scan_url(policy, at)
-        blank = [
-            (value.encode(), b"*" * len(value)) for value in policy.secrets.values()
-        ]
+        blank = [(value.encode(), b"*" * len(value)) for value in policy.secrets.values()]
         at.upload = Pipe(Swapper(blank))
         vault.inject(at.credentials, flow.request.headers)
         route.route(flow, policy, at)
@@ -190,9 +184,7 @@ class Requests:
             return
         found = await scan.url(hop, hop.scan, at.url)
         if found is not None:
-            raise Refused(
-                f"scan:{found}", "the next hop's scan refused the URL", hint=_SCAN_HINT
-            )
+            raise Refused(f"scan:{found}", "the next hop's scan refused the URL", hint=_SCAN_HINT)
 
     async def _scan(
         self,
@@ -238,9 +230,7 @@ class Requests:
         if found is not None:
             log(flow, "warn", f"scan:{found}", "found in the body")
 
-    def _scan_found(
-        self, flow: http.HTTPFlow, mode: str, found: str | None, where: str
-    ) -> None:
+    def _scan_found(self, flow: http.HTTPFlow, mode: str, found: str | None, where: str) -> None:
         if found is None or mode == "off":
             return
         if mode == "block":

@@ -60,8 +60,7 @@ class Responses:
         swaps = vault.swaps(credentials)
         for real, placeholder in swaps:
             reply.headers.fields = tuple(
-                (name, value.replace(real, placeholder))
-                for name, value in reply.headers.fields
+                (name, value.replace(real, placeholder)) for name, value in reply.headers.fields
             )
         if not _has_body(flow, reply):
             return None

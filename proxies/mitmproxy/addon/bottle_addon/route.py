@@ -39,11 +39,7 @@ def hands_off(flow: http.HTTPFlow, policy: Policy, hop: NextHop, at: Passage) ->
         return False
     if at.scheme == "http":
         return ABSOLUTE_HTTP in hop.accepts
-    return (
-        at.cls == rules.INSPECT
-        and policy.mode == "handoff"
-        and ABSOLUTE_HTTPS in hop.accepts
-    )
+    return at.cls == rules.INSPECT and policy.mode == "handoff" and ABSOLUTE_HTTPS in hop.accepts
 
 
 def _hand_off(flow: http.HTTPFlow, hop: NextHop, at: Passage) -> None:

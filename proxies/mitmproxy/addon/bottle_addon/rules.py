@@ -129,9 +129,7 @@ class RuleSet:
             rule.host.matches(host) for rule in self.allow
         )
 
-    def decide(
-        self, host: str, port: int, scheme: str, methods: list[str], path: str
-    ) -> Rule:
+    def decide(self, host: str, port: int, scheme: str, methods: list[str], path: str) -> Rule:
         """The rule that lets this request pass; refuses if there is none."""
         objections: dict[str, str] = {}
         for rule in self.reaching(host, port, scheme):

@@ -7,7 +7,7 @@ import collections
 import inspect
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import certifi
@@ -109,7 +109,7 @@ def limit_requests_only() -> None:
     if list(inspect.signature(original).parameters) != ["self", "request"]:
         raise RuntimeError("this version of mitmproxy is not supported: check_body_size")
 
-    def check_body_size(self: Any, request: bool) -> Iterator[Any]:
+    def check_body_size(self: Any, request: bool) -> Generator[Any, Any, bool]:
         if not request:
             return False
         return (yield from original(self, True))
@@ -127,9 +127,7 @@ def widen_connection_limit() -> None:
 
     def init(self: Any, context: Any) -> None:
         original(self, context)
-        self.max_conns = collections.defaultdict(
-            lambda: asyncio.Semaphore(_CONNECTIONS_PER_CLIENT)
-        )
+        self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(_CONNECTIONS_PER_CLIENT))
 
     init._bottle = True  # type: ignore[attr-defined]
     server.ConnectionHandler.__init__ = init  # type: ignore[method-assign]

@@ -177,5 +177,3 @@ def _refused(name: str, flow: http.HTTPFlow, refused: Refused, *, kill: bool) ->
             refuse(flow, refused)
     except Exception as error:
         _fail(name, flow, error, kill=kill)
-
-

@@ -88,9 +88,7 @@ def inject(credentials: list[Credential], headers: Headers) -> None:
     for credential in credentials:
         values = headers.get_all(credential.header)
         if values:
-            headers.set_all(
-                credential.header, [_swap(value, credential) for value in values]
-            )
+            headers.set_all(credential.header, [_swap(value, credential) for value in values])
         else:
             value = credential.format.replace("{}", credential.secret)
             headers.set_all(credential.header, [value])

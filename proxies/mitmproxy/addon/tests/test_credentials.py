@@ -85,7 +85,9 @@ def test_a_url_that_the_scan_refuses_does_not_leave(proxy: Proxy, hop: Hop) -> N
 
 
 def test_a_header_that_the_scan_refuses_does_not_leave(proxy: Proxy, hop: Hop) -> None:
-    answer = proxy.ask("https://llm.test/", headers=[("x-note", "EVIL"), ("x-api-key", PLACEHOLDER)])
+    answer = proxy.ask(
+        "https://llm.test/", headers=[("x-note", "EVIL"), ("x-api-key", PLACEHOLDER)]
+    )
     refused(answer, "scan:Evil", hop)
 
 
@@ -270,13 +272,12 @@ def test_a_reflected_secret_is_taken_out(proxy: Proxy, world: World, path: str) 
     thanks = b", thank you" if path == "reflect" else b""
     assert answer.body == b"you sent " + PLACEHOLDER.encode() + thanks
     assert answer.get("content-encoding") is None
+    assert answer.get("content-length") is None
     assert answer.all("x-saw") == ([PLACEHOLDER] if path == "reflect" else [])
     assert world.origin.seen[0].all("accept-encoding") == ["identity"]
 
 
-def test_a_hop_behind_may_put_the_credentials_in(
-    launch_once: Any, hop: Hop, world: World
-) -> None:
+def test_a_hop_behind_may_put_the_credentials_in(launch_once: Any, hop: Hop, world: World) -> None:
     policy = policy_for(hop, credentials=[credential(inject=False)])
     proxy = launch_once(policy, {"scan-token": TOKEN}).wait_ready()
     answer = proxy.ask("https://llm.test/", headers=[("x-api-key", PLACEHOLDER)])
@@ -290,9 +291,7 @@ def test_a_hop_behind_may_put_the_credentials_in(
     refused(answer, "credential:API_KEY", hop)
 
 
-def test_headers_for_the_agents_own_credentials(
-    launch_once: Any, hop: Hop, world: World
-) -> None:
+def test_headers_for_the_agents_own_credentials(launch_once: Any, hop: Hop, world: World) -> None:
     policy = policy_for(hop, dlp={"skip_headers": ["Authorization"]})
     proxy = launch_once(policy).wait_ready()
     hop.lines.clear()

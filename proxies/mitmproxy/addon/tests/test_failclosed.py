@@ -27,7 +27,12 @@ def test_an_exception_in_a_hook_refuses(launch_once: Any, hop: Hop, world: World
         path = addon / "bottle_addon" / "vault.py"
         text = path.read_text()
         assert "def check_headers(" in text
-        broken = '\n\ndef check_headers(policy, host, headers):\n    if "x-boom" in headers:\n        raise RuntimeError("boom")\n'
+        broken = """
+
+def check_headers(policy, host, headers):
+    if "x-boom" in headers:
+        raise RuntimeError("boom")
+"""
         path.write_text(text + broken)
 
     proxy = launch_once(policy_for(hop), tamper=tamper).wait_ready()
@@ -182,7 +187,8 @@ def test_not_ready_with_a_wrong_scan_token(launch_once: Any, hop: Hop) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["upstream_cert=true", "connection_strategy=eager", "rawtcp=true", "ssl_insecure=true"]
+    "setting",
+    ["upstream_cert=true", "connection_strategy=eager", "rawtcp=true", "ssl_insecure=true"],
 )
 def test_wrong_options_refuse_everything(
     launch_once: Any, hop: Hop, setting: str, monkeypatch: pytest.MonkeyPatch
@@ -193,9 +199,10 @@ def test_wrong_options_refuse_everything(
         name = setting.split("=")[0]
         kept = [one for one in original(self, mode, limit) if not one.startswith(f"{name}=")]
         # A lone `--set` is left where one was taken out.
-        return [
-            one for i, one in enumerate(kept) if kept[i : i + 2] != ["--set", "--set"]
-        ] + ["--set", setting]
+        return [one for i, one in enumerate(kept) if kept[i : i + 2] != ["--set", "--set"]] + [
+            "--set",
+            setting,
+        ]
 
     monkeypatch.setattr(Proxy, "_arguments", arguments)
     proxy = launch_once(policy_for(hop))
@@ -225,7 +232,7 @@ def test_every_option_we_set_exists() -> None:
         [str(mitmdump), "--options"], capture_output=True, text=True, check=True
     ).stdout
     lines = (ADDON / "mitmdump.args").read_text().splitlines()
-    names = [b.split("=")[0] for a, b in zip(lines, lines[1:]) if a == "--set"]
+    names = [b.split("=")[0] for a, b in zip(lines, lines[1:], strict=False) if a == "--set"]
     assert len(names) > 8
     for name in names:
         assert f"\n{name}:" in "\n" + known, name

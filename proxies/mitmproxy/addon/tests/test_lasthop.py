@@ -128,9 +128,7 @@ def test_an_untrusted_name_may_not_resolve_to_a_private_address(
     assert "private address" in proxy.event(decision="error")["reason"]
 
 
-def test_upstream_certificates_are_verified(
-    launch_once: Any, world: World, base: str
-) -> None:
+def test_upstream_certificates_are_verified(launch_once: Any, world: World, base: str) -> None:
     proxy = launch_once(local(world), trust=None).wait_ready()
     assert proxy.ask(f"{base}/").status == 502
     assert world.origin.seen == []

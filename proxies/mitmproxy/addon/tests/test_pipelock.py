@@ -33,11 +33,26 @@ fetch_proxy:
   listen: "127.0.0.1:{port}"
   timeout_seconds: 3600
   max_response_mb: 64
-  monitoring: {{max_url_length: 8192, entropy_threshold: 6.0, subdomain_entropy_threshold: 5.0, max_requests_per_minute: 6000}}
-forward_proxy: {{enabled: true, max_tunnel_seconds: 3600, idle_timeout_seconds: 600, sni_verification: true}}
+  monitoring:
+    max_url_length: 8192
+    entropy_threshold: 6.0
+    subdomain_entropy_threshold: 5.0
+    max_requests_per_minute: 6000
+forward_proxy:
+  {{enabled: true, max_tunnel_seconds: 3600, idle_timeout_seconds: 600, sni_verification: true}}
 dlp: {{scan_env: false, include_defaults: true}}
-request_body_scanning: {{enabled: true, action: block, max_body_bytes: 67108864, scan_headers: true, header_mode: sensitive, sensitive_headers: [Cookie, X-Token]}}
-response_scanning: {{enabled: true, action: warn, include_defaults: true, sse_streaming: {{enabled: true, action: warn, max_event_bytes: 4194304}}}}
+request_body_scanning:
+  enabled: true
+  action: block
+  max_body_bytes: 67108864
+  scan_headers: true
+  header_mode: sensitive
+  sensitive_headers: [Cookie, X-Token]
+response_scanning:
+  enabled: true
+  action: warn
+  include_defaults: true
+  sse_streaming: {{enabled: true, action: warn, max_event_bytes: 4194304}}
 media_policy: {{enabled: false}}
 session_profiling: {{enabled: false}}
 adaptive_enforcement: {{enabled: false}}
@@ -103,9 +118,7 @@ class Pipelock:
 
 
 @pytest.fixture(scope="module")
-def pipelock(
-    world: World, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pipelock]:
+def pipelock(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelock]:
     started = Pipelock(tmp_path_factory.mktemp("pipelock"), world)
     yield started
     started.process.terminate()
@@ -154,9 +167,7 @@ def base(world: World) -> str:
     return f"https://localhost:{world.origin.port}"
 
 
-def test_handed_off_requests_are_seen_whole(
-    inspect: Proxy, pipelock: Pipelock, base: str
-) -> None:
+def test_handed_off_requests_are_seen_whole(inspect: Proxy, pipelock: Pipelock, base: str) -> None:
     answer = inspect.ask(f"{base}/seen/here?a=b", headers=[("accept-encoding", "br")])
     assert answer.json()["line"] == "GET /seen/here?a=b HTTP/1.1"
     pipelock.event(event="forward_http", url=f"{base}/seen/here?a=b")

@@ -66,9 +66,7 @@ class Authority:
 
     def write_both(self, path: Path) -> Path:
         """Key and certificate."""
-        path.write_bytes(
-            _pem(self.key) + self.cert.public_bytes(serialization.Encoding.PEM)
-        )
+        path.write_bytes(_pem(self.key) + self.cert.public_bytes(serialization.Encoding.PEM))
         path.chmod(0o400)
         return path
 

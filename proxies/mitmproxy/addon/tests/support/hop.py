@@ -131,9 +131,7 @@ class Hop:
         asked = json.loads(request.body)
         self.scans.append(asked)
         if self.scan_status != 200:
-            stream.sock.sendall(
-                reply(self.scan_status, "application/json", b'{"status":"error"}')
-            )
+            stream.sock.sendall(reply(self.scan_status, "application/json", b'{"status":"error"}'))
             return
         text = json.dumps(asked["input"])
         findings = [{"scanner": "t", "rule_id": "Evil"}] if "EVIL" in text else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +133,7 @@ def render(line: str, headers: list[tuple[str, str]], body: bytes = b"") -> byte
     return text.encode("latin-1") + body
 
 
-def reply(status: int, kind: str, body: bytes, extra: list[tuple[str, str]] = []) -> bytes:
+def reply(status: int, kind: str, body: bytes, extra: Sequence[tuple[str, str]] = ()) -> bytes:
     """A response with a length that ends its connection."""
     headers = [
         ("content-type", kind),

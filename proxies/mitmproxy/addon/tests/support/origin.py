@@ -98,9 +98,7 @@ class Origin:
         """Packs its answer whatever the request said."""
         value = (request.get("x-api-key") or "none").encode()
         body = gzip.compress(b"you sent " + value)
-        stream.sock.sendall(
-            reply(200, "text/plain", body, [("content-encoding", "gzip")])
-        )
+        stream.sock.sendall(reply(200, "text/plain", body, [("content-encoding", "gzip")]))
 
     def _do_big(self, stream: Stream, request: Message) -> None:
         size = int(request.line.split(" ")[1].split("/")[2])

@@ -226,3 +226,24 @@ class ConnectRefused(Exception):
     def __init__(self, answer: Message) -> None:
         super().__init__(answer.line)
         self.answer = answer
+
+
+def curl(proxy: Proxy, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("curl")
+    assert program, "these tests need curl"
+    return subprocess.run(
+        [
+            program,
+            "-sS",
+            "--max-time",
+            "30",
+            "--proxy",
+            f"http://127.0.0.1:{proxy.port}",
+            "--cacert",
+            str(proxy.ca_file),
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
