@@ -24,18 +24,24 @@ pub fn docker_quiet(args: &[&str]) {
     let _ = Command::new("docker").args(args).output();
 }
 
-/// The host's address on the default bridge: every container with egress reaches it.
+/// The host's address on the default bridge: every container with egress reaches it. Engines
+/// leave the gateway out when they chose it themselves; it is the subnet's first address then.
 pub fn bridge_address() -> IpAddr {
-    docker(&[
+    let config = docker(&[
         "network",
         "inspect",
         "bridge",
         "-f",
-        "{{(index .IPAM.Config 0).Gateway}}",
-    ])
-    .trim()
-    .parse()
-    .expect("an address")
+        "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}",
+    ]);
+    let mut words = config.split_whitespace();
+    let subnet = words.next().expect("a subnet");
+    if let Some(gateway) = words.next().and_then(|text| text.parse().ok()) {
+        return gateway;
+    }
+    let base = subnet.split('/').next().expect("an address");
+    let base: std::net::Ipv4Addr = base.parse().expect("an address");
+    std::net::Ipv4Addr::from(u32::from(base) + 1).into()
 }
 
 /// Everything that carries the labels of `instance`, as `kind name` lines.
