@@ -27,8 +27,6 @@ Examples:
   bottle run codex --detach && bottle attach codex
   git diff | bottle run claude -- -p 'Review this diff' > review.md")]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) launch: LaunchArgs,
     /// Start it in the background and print its name
     #[arg(short, long)]
     pub(crate) detach: bool,
@@ -38,6 +36,8 @@ pub(crate) struct RunArgs {
     /// End the agent after this time and exit with 124
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) launch: LaunchArgs,
     #[command(flatten)]
     pub(crate) terminal: TerminalArgs,
 }
@@ -70,8 +70,6 @@ pub(crate) struct LaunchArgs {
     /// The bottle's name; when it is taken, the launch fails instead of counting up
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    #[command(flatten)]
-    pub(crate) policy: PolicyArgs,
     /// The working folder, instead of the current one
     #[arg(long, value_name = "PATH")]
     pub(crate) workspace: Option<PathBuf>,
@@ -90,6 +88,8 @@ pub(crate) struct LaunchArgs {
     /// A folder with a skill for the agent; may be repeated
     #[arg(long = "skill", value_name = "DIR")]
     pub(crate) skills: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }
 
 /// What decides how closed the bottle is.

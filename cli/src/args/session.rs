@@ -67,6 +67,7 @@ pub(crate) struct TerminalArgs {
         long,
         value_name = "KEYS",
         env = "BOTTLE_DETACH_KEYS",
+        hide_env_values = true,
         default_value_t = DetachKeys::default(),
     )]
     pub(crate) detach_keys: DetachKeys,

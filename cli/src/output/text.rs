@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use bottle_api::Statement;
 
-/// Seconds with one decimal below a minute: `1.3 s`, `2m 5s`.
+/// A time that somebody waited: `30 ms`, `1.3 s`, `2m 5s`.
 pub(crate) fn seconds(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis());
+    }
     if time < Duration::from_mins(1) {
         return format!("{:.1} s", time.as_secs_f64());
     }
@@ -78,6 +81,7 @@ mod tests {
             [of(5), of(200), of(7_500), of(349_200)],
             ["5s", "3m 20s", "2h 5m", "4d 1h"]
         );
+        assert_eq!(seconds(Duration::from_millis(34)), "34 ms");
         assert_eq!(seconds(Duration::from_millis(1_340)), "1.3 s");
         assert_eq!(seconds(Duration::from_secs(125)), "2m 5s");
     }

@@ -47,19 +47,10 @@ async fn look(cx: &Context, args: &DoctorArgs, report: &mut Report) {
         return;
     };
     setup::logins(&config, report);
-    if config.agent().is_none() && args.deep.is_none() {
-        report
-            .warn("plan", "no agent is chosen by default")
-            .hint("set `[launch] agent`, or name one: `bottle run claude`");
-        return;
-    }
-    match prepare(
-        cx,
-        &launch_args(args, args.deep.as_deref()),
-        Stdio::default(),
-    )
-    .await
-    {
+    // Without one by default any agent shows what this machine can do.
+    let fallback = || config.agent().is_none().then_some("shell");
+    let agent = args.deep.as_deref().or_else(fallback);
+    match prepare(cx, &launch_args(args, agent), Stdio::default()).await {
         Ok(prepared) => {
             setup::plan(&prepared, report);
             images::images(&prepared, report).await;

@@ -159,11 +159,11 @@ impl Page {
             let not = if statement.given { "" } else { "not given: " };
             let name = statement.guarantee.as_str();
             self.item(format!(
-                "{mark} {name:<20} {not}{} ({})",
+                "{mark} {name:<21} {not}{} ({})",
                 statement.how, statement.by
             ));
             if let Some(remedy) = &statement.remedy {
-                self.item(format!("  {:<20} {remedy}", ""));
+                self.item(format!("  {:<21} {remedy}", ""));
             }
         }
     }
