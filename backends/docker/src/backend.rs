@@ -1,0 +1,175 @@
+//! The backend: every verb, handed to the module that knows it.
+
+use std::{sync::Arc, time::Duration};
+
+use bottle_api::{
+    Backend, BackendError, BackendInfo, BoxStream, ConfigError, ContainerId, ContainerRequest,
+    ContainerState, Derive, ExecRequest, ExitStatus, ImageId, ImageSource, LogRequest, NetworkId,
+    NetworkRequest, OpContext, OwnedResource, OwnedSelector, PluginBuild, Process, Removed,
+    Statement, Stdio, async_trait,
+};
+use bytes::Bytes;
+use tokio::sync::OnceCell;
+
+use crate::{
+    NAME, archive,
+    client::Client,
+    config::DockerConfig,
+    container,
+    error::Attempt,
+    guarantees, image, logs, network, owned,
+    probe::{self, Machine},
+    process,
+};
+
+/// A Docker engine. Connects at the first call.
+#[derive(Debug)]
+pub struct Docker {
+    config: DockerConfig,
+    client: OnceCell<Arc<Client>>,
+}
+
+impl Docker {
+    /// The engine that this configuration means.
+    pub fn new(config: DockerConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            config: config.check()?,
+            client: OnceCell::new(),
+        })
+    }
+
+    /// A failed connection is tried again by the next call.
+    async fn client(&self) -> Result<&Arc<Client>, BackendError> {
+        self.client
+            .get_or_try_init(|| async { Client::connect(&self.config).await.map(Arc::new) })
+            .await
+    }
+}
+
+impl PluginBuild<dyn Backend> for Docker {
+    const NAME: &'static str = NAME;
+    const SUMMARY: &'static str = "Docker containers, under runc or gVisor";
+    type Config = DockerConfig;
+
+    fn build(config: Self::Config) -> Result<Box<dyn Backend>, ConfigError> {
+        Ok(Box::new(Self::new(config)?))
+    }
+}
+
+bottle_api::register_backend!(Docker);
+
+#[async_trait]
+impl Backend for Docker {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn probe(&self) -> Result<BackendInfo, BackendError> {
+        let client = self.client().await?;
+        let endpoint = client.transport.endpoint();
+        let attempt = Attempt::new("ask the engine", &endpoint.shown);
+        let info = client.call(&attempt, client.docker.info()).await?;
+        Ok(probe::describe(
+            &client.server,
+            &info,
+            endpoint,
+            &Machine::here(),
+        ))
+    }
+
+    fn guarantees(&self, info: &BackendInfo, runtime: &str) -> Vec<Statement> {
+        guarantees::statements(info, runtime)
+    }
+
+    async fn ensure_image(
+        &self,
+        source: &ImageSource,
+        cx: &OpContext,
+    ) -> Result<ImageId, BackendError> {
+        image::ensure(self.client().await?, source, cx).await
+    }
+
+    async fn derive_image(
+        &self,
+        base: &ImageId,
+        derive: &Derive,
+        cx: &OpContext,
+    ) -> Result<ImageId, BackendError> {
+        image::derive(self.client().await?, base, derive, cx).await
+    }
+
+    async fn has_image(&self, source: &ImageSource) -> Result<Option<bool>, BackendError> {
+        image::has(self.client().await?, source).await.map(Some)
+    }
+
+    async fn prune_images(&self, dry_run: bool) -> Result<Vec<String>, BackendError> {
+        image::prune(self.client().await?, dry_run).await
+    }
+
+    async fn create_network(
+        &self,
+        request: &NetworkRequest<'_>,
+        _: &OpContext,
+    ) -> Result<NetworkId, BackendError> {
+        network::create(self.client().await?, request).await
+    }
+
+    async fn create_container(
+        &self,
+        request: &ContainerRequest<'_>,
+        cx: &OpContext,
+    ) -> Result<ContainerId, BackendError> {
+        container::create(self.client().await?, request, cx).await
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), BackendError> {
+        container::start(self.client().await?, id).await
+    }
+
+    async fn inspect(&self, id: &ContainerId) -> Result<ContainerState, BackendError> {
+        container::inspect(self.client().await?, id).await
+    }
+
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), BackendError> {
+        container::stop(self.client().await?, id, grace).await
+    }
+
+    async fn wait(&self, id: &ContainerId) -> Result<ExitStatus, BackendError> {
+        container::wait(self.client().await?, id).await
+    }
+
+    async fn put_archive(&self, id: &ContainerId, archive: Bytes) -> Result<(), BackendError> {
+        archive::put(self.client().await?, id, archive).await
+    }
+
+    async fn get_archive(&self, id: &ContainerId, path: &str) -> Result<Bytes, BackendError> {
+        archive::get(self.client().await?, id, path).await
+    }
+
+    async fn exec(&self, id: &ContainerId, request: &ExecRequest) -> Result<Process, BackendError> {
+        process::exec(self.client().await?, id, request).await
+    }
+
+    async fn attach(&self, id: &ContainerId, stdio: Stdio) -> Result<Process, BackendError> {
+        process::attach(self.client().await?, id, stdio).await
+    }
+
+    async fn logs(
+        &self,
+        id: &ContainerId,
+        request: LogRequest,
+    ) -> Result<BoxStream<String>, BackendError> {
+        logs::logs(self.client().await?, id, request).await
+    }
+
+    async fn list_owned(
+        &self,
+        selector: &OwnedSelector,
+    ) -> Result<Vec<OwnedResource>, BackendError> {
+        owned::list(self.client().await?, selector).await
+    }
+
+    async fn remove(&self, resource: &OwnedResource) -> Result<Removed, BackendError> {
+        owned::remove(self.client().await?, resource).await
+    }
+}

@@ -1,0 +1,79 @@
+//! Removal of the images that `bottle` built.
+
+use std::collections::{HashMap, HashSet};
+
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+};
+use bottle_api::{BackendError, label};
+
+use crate::{
+    client::Client,
+    error::{Attempt, is_gone},
+};
+
+/// Removes (or only lists) what no container uses.
+pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>, BackendError> {
+    let attempt = Attempt::new("remove images", label::IMAGE);
+    let filters = HashMap::from([("label".to_owned(), vec![label::IMAGE.to_owned()])]);
+    let images = ListImagesOptionsBuilder::default()
+        .filters(&filters)
+        .build();
+    let containers = ListContainersOptionsBuilder::default().all(true).build();
+    let (images, containers) = tokio::try_join!(
+        client.call(&attempt, client.docker.list_images(Some(images))),
+        client.call(&attempt, client.docker.list_containers(Some(containers))),
+    )?;
+    let used: HashSet<String> = containers
+        .into_iter()
+        .filter_map(|container| container.image_id)
+        .collect();
+    let mut removed = Vec::new();
+    for image in images {
+        // An engine that did not understand the filter must not cost anybody an image.
+        if used.contains(&image.id) || !image.labels.contains_key(label::IMAGE) {
+            continue;
+        }
+        let tags: Vec<String> = image
+            .repo_tags
+            .into_iter()
+            .filter(|tag| tag != "<none>:<none>")
+            .collect();
+        let names = if tags.is_empty() {
+            vec![image.id]
+        } else {
+            tags
+        };
+        for name in names {
+            if !dry_run && !remove(client, &name).await? {
+                continue;
+            }
+            removed.push(name);
+        }
+    }
+    removed.sort();
+    Ok(removed)
+}
+
+/// Whether it is gone now. One that others were built on, or that a container began to use
+/// meanwhile, stays.
+async fn remove(client: &Client, name: &str) -> Result<bool, BackendError> {
+    let attempt = Attempt::new("remove image", name);
+    let options = RemoveImageOptionsBuilder::default().force(false).build();
+    let removed = client
+        .call(
+            &attempt,
+            client.docker.remove_image(name, Some(options), None),
+        )
+        .await;
+    match removed {
+        Ok(_) => Ok(true),
+        Err(error)
+            if is_gone(&error) || error.kind() == bottle_api::BackendErrorKind::ImageMissing =>
+        {
+            Ok(true)
+        }
+        Err(error) if error.to_string().contains("conflict") => Ok(false),
+        Err(error) => Err(error),
+    }
+}

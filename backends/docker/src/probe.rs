@@ -1,0 +1,283 @@
+//! What an engine says about itself, as a [`BackendInfo`].
+
+use bollard::models::SystemInfo;
+use bottle_api::BackendInfo;
+
+use crate::{
+    client::Server,
+    connect::{Address, Endpoint},
+};
+
+/// Keys of [`BackendInfo::facts`], for the guarantees.
+pub(crate) mod fact {
+    pub(crate) const API: &str = "api";
+    pub(crate) const PODMAN: &str = "podman";
+    /// Names of runtimes with a kernel of their own, separated by blanks.
+    pub(crate) const OWN_KERNEL: &str = "own_kernel";
+    /// Limits that the engine's machine does not enforce, separated by blanks.
+    pub(crate) const LIMITS_MISSING: &str = "limits_missing";
+    /// The host drops packets whose answer would take another way.
+    pub(crate) const STRICT_PATHS: &str = "strict_paths";
+}
+
+/// What this process knows about the machine it runs on.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) kernel: String,
+    /// `rp_filter` for new interfaces.
+    pub(crate) rp_filter: Option<u8>,
+}
+
+impl Machine {
+    pub(crate) fn here() -> Self {
+        let uname = rustix::system::uname();
+        let filter = |interface: &str| -> Option<u8> {
+            let path = format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter");
+            std::fs::read_to_string(path).ok()?.trim().parse().ok()
+        };
+        Self {
+            name: uname.nodename().to_string_lossy().into_owned(),
+            kernel: uname.release().to_string_lossy().into_owned(),
+            // The kernel takes the greater one; new interfaces begin with the default.
+            rp_filter: filter("all").zip(filter("default")).map(|(a, b)| a.max(b)),
+        }
+    }
+}
+
+/// Puts the answers together.
+pub(crate) fn describe(
+    server: &Server,
+    info: &SystemInfo,
+    endpoint: &Endpoint,
+    machine: &Machine,
+) -> BackendInfo {
+    let product = if server.podman { "Podman" } else { "Docker" };
+    let default_runtime = info.default_runtime.clone().unwrap_or_default();
+    let mut described = BackendInfo::new(
+        format!("{product} {}", server.version),
+        endpoint.shown.clone(),
+        default_runtime,
+    );
+    let runtimes = info.runtimes.iter().flatten();
+    described
+        .runtimes
+        .extend(runtimes.clone().map(|(name, _)| name.clone()));
+    described.rootless = has_option(info, "rootless");
+    described.local = is_local(info, machine);
+    described.notes = notes(server, info, endpoint, described.local);
+
+    let own_kernel: Vec<_> = runtimes
+        .filter(|(name, runtime)| has_own_kernel(name, runtime.path.as_deref()))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut fact = |key: &str, value: String| {
+        if !value.is_empty() {
+            described.facts.insert(key.to_owned(), value);
+        }
+    };
+    fact(fact::API, server.api.to_string());
+    fact(fact::OWN_KERNEL, own_kernel.join(" "));
+    fact(fact::LIMITS_MISSING, limits_missing(info).join(" "));
+    if server.podman {
+        fact(fact::PODMAN, "yes".to_owned());
+    }
+    if is_local(info, machine) && machine.rp_filter == Some(1) {
+        fact(fact::STRICT_PATHS, "yes".to_owned());
+    }
+    described
+}
+
+/// gVisor and Kata, by the program if the engine names it, else by the name.
+pub(crate) fn has_own_kernel(name: &str, path: Option<&str>) -> bool {
+    let program = path
+        .filter(|path| !path.is_empty())
+        .and_then(|path| path.rsplit('/').next())
+        .unwrap_or(name);
+    ["runsc", "kata", "containerd-shim-kata"]
+        .iter()
+        .any(|known| program.starts_with(known))
+        || matches!(
+            program.strip_prefix("io.containerd."),
+            Some(shim) if shim.starts_with("runsc") || shim.starts_with("kata")
+        )
+}
+
+/// An engine elsewhere, or in a container, has other paths. Docker Desktop's machine shares the
+/// user's folders.
+fn is_local(info: &SystemInfo, machine: &Machine) -> bool {
+    info.operating_system.as_deref() == Some("Docker Desktop")
+        || (info.name.as_deref() == Some(machine.name.as_str())
+            && info.kernel_version.as_deref() == Some(machine.kernel.as_str()))
+}
+
+fn has_option(info: &SystemInfo, name: &str) -> bool {
+    info.security_options.iter().flatten().any(|option| {
+        option
+            .split(',')
+            .any(|part| part.strip_prefix("name=") == Some(name))
+    })
+}
+
+fn limits_missing(info: &SystemInfo) -> Vec<&'static str> {
+    [
+        ("memory", info.memory_limit),
+        ("pids", info.pids_limit),
+        ("cpus", info.cpu_cfs_quota),
+    ]
+    .into_iter()
+    .filter(|(_, there)| *there != Some(true))
+    .map(|(name, _)| name)
+    .collect()
+}
+
+fn notes(server: &Server, info: &SystemInfo, endpoint: &Endpoint, local: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |when: bool, text: &str| {
+        if when {
+            notes.push(text.to_owned());
+        }
+    };
+    note(
+        server.podman,
+        "Podman answers on Docker's API; several guarantees are withheld",
+    );
+    note(
+        !server.init,
+        "`docker-init` is not installed with the engine: containers run without an init, so \
+         zombies are not reaped",
+    );
+    note(
+        !has_option(info, "seccomp"),
+        "the engine has no seccomp: system calls are not filtered under runc",
+    );
+    note(
+        has_option(info, "userns"),
+        "the engine maps user ids (userns-remap): files of a bound folder belong to other users \
+         inside",
+    );
+    note(
+        !local,
+        "the engine runs on another machine or in a container: folders of this one cannot be \
+         bound",
+    );
+    note(
+        matches!(endpoint.address, Address::Tcp { .. }) && endpoint.tls.is_none(),
+        "the engine is reached over TCP without TLS",
+    );
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Api;
+    use bollard::models::Runtime;
+    use std::collections::HashMap;
+
+    fn endpoint() -> Endpoint {
+        Endpoint {
+            address: Address::Unix("/s".into()),
+            tls: None,
+            shown: "unix:///s".into(),
+            from: "the default".into(),
+        }
+    }
+    fn server() -> Server {
+        Server {
+            api: Api(1, 41),
+            version: "20.10.24".into(),
+            podman: false,
+            init: true,
+        }
+    }
+    fn info() -> SystemInfo {
+        let runtime = |path: &str| Runtime {
+            path: Some(path.into()),
+            ..Default::default()
+        };
+        SystemInfo {
+            name: Some("here".into()),
+            kernel_version: Some("6.1".into()),
+            default_runtime: Some("runc".into()),
+            runtimes: Some(HashMap::from([
+                ("runc".into(), runtime("runc")),
+                ("gv".into(), runtime("/usr/bin/runsc")),
+                ("runsc-fake".into(), runtime("/usr/bin/runc")),
+            ])),
+            security_options: Some(vec!["name=seccomp,profile=default".into()]),
+            memory_limit: Some(true),
+            pids_limit: Some(true),
+            cpu_cfs_quota: Some(true),
+            ..Default::default()
+        }
+    }
+    fn machine() -> Machine {
+        Machine {
+            name: "here".into(),
+            kernel: "6.1".into(),
+            rp_filter: Some(2),
+        }
+    }
+
+    #[test]
+    fn a_plain_engine_has_no_notes() {
+        let described = describe(&server(), &info(), &endpoint(), &machine());
+        assert_eq!(described.engine, "Docker 20.10.24");
+        assert_eq!(described.endpoint, "unix:///s");
+        assert_eq!(described.default_runtime, "runc");
+        assert!(described.runtimes.contains("gv") && described.local && !described.rootless);
+        assert_eq!(described.notes, Vec::<String>::new());
+        assert_eq!(described.facts[fact::API], "1.41");
+        assert_eq!(described.facts[fact::OWN_KERNEL], "gv");
+        assert!(!described.facts.contains_key(fact::STRICT_PATHS));
+        assert!(!described.facts.contains_key(fact::LIMITS_MISSING));
+    }
+
+    #[test]
+    fn what_is_odd_is_noted() {
+        let mut info = info();
+        info.security_options = Some(vec!["name=rootless".into(), "name=userns".into()]);
+        info.name = Some("elsewhere".into());
+        info.pids_limit = None;
+        let server = Server {
+            init: false,
+            podman: true,
+            ..server()
+        };
+        let endpoint = Endpoint {
+            address: Address::Tcp {
+                host: "127.0.0.1".into(),
+                port: 1,
+            },
+            ..endpoint()
+        };
+        let described = describe(&server, &info, &endpoint, &machine());
+        assert!(described.rootless && !described.local);
+        assert_eq!(described.facts[fact::LIMITS_MISSING], "pids");
+        assert_eq!(described.notes.len(), 6, "{:#?}", described.notes);
+    }
+
+    #[test]
+    fn desktop_shares_its_folders() {
+        let mut info = info();
+        info.name = Some("docker-desktop".into());
+        info.operating_system = Some("Docker Desktop".into());
+        assert!(describe(&server(), &info, &endpoint(), &machine()).local);
+    }
+
+    #[test]
+    fn runtimes_are_judged_by_their_program() {
+        for (name, path, own) in [
+            ("runsc", None, true),
+            ("runsc", Some("/opt/runc"), false),
+            ("io.containerd.runsc.v1", None, true),
+            ("io.containerd.kata.v2", None, true),
+            ("io.containerd.runc.v2", Some("runc"), false),
+            ("kata-runtime", Some(""), true),
+            ("crun", None, false),
+        ] {
+            assert_eq!(has_own_kernel(name, path), own, "{name} {path:?}");
+        }
+    }
+}
