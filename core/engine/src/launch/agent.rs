@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
-use bottle_api::{BackendErrorKind, ContainerId, Event, Phase, Process, Provisioner, ResourceKind};
+use bottle_api::{
+    BackendErrorKind, ContainerId, Event, Phase, PluginError, Process, Provisioner, ResourceKind,
+};
 use futures_util::future::join;
 
 use super::{
     LaunchError,
-    attempt::{Failed, Step, quietly},
+    attempt::{Step, quietly},
     container::Ingredients,
     handles::{Files, Hands},
     run::{Later, Material, Networks, Run},
@@ -20,6 +22,8 @@ use crate::{CleanOptions, clean, container_name, plan::release_shim, teardown::S
 
 /// The highest number that a taken name counts up to.
 const LAST_NUMBER: usize = 99;
+/// All that one provisioner does.
+const PROVISION_LIMIT: Duration = Duration::from_secs(600);
 /// Looking for a dead session that holds a pinned name.
 const SWEEP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -154,9 +158,8 @@ impl Run<'_> {
             trust: &material.trust,
         };
         for provisioner in self.provisioners() {
-            let done = self.attempt.wait(provisioner.prepare(&context, &files));
-            done.await?
-                .map_err(|source| self.provision_failed(provisioner, source))?;
+            self.provisioned(provisioner, provisioner.prepare(&context, &files))
+                .await?;
         }
         Ok(())
     }
@@ -176,6 +179,7 @@ impl Run<'_> {
         let starting = backend.start(&agent.id);
         self.attempt.commit(Phase::Running, starting).await?;
         self.apply(agent).await?;
+        self.attempt.check()?;
         Ok(process)
     }
 
@@ -194,9 +198,8 @@ impl Run<'_> {
             id: &agent.id,
         };
         for provisioner in applying {
-            let done = self.attempt.wait(provisioner.apply(&context, &hands));
-            done.await?
-                .map_err(|source| self.provision_failed(provisioner, source))?;
+            self.provisioned(provisioner, provisioner.apply(&context, &hands))
+                .await?;
         }
         let released = self
             .attempt
@@ -211,12 +214,22 @@ impl Run<'_> {
         ))))
     }
 
-    fn provision_failed(
+    /// Waits for a provisioner, within a limit.
+    async fn provisioned(
         &self,
         provisioner: &dyn Provisioner,
-        source: bottle_api::PluginError,
-    ) -> Failed {
-        let name = provisioner.name().to_owned();
-        self.attempt.fail(LaunchError::Provision { name, source })
+        work: impl Future<Output = Result<(), PluginError>>,
+    ) -> Step<()> {
+        let work = tokio::time::timeout(PROVISION_LIMIT, work);
+        let done = self.attempt.wait(work).await?.unwrap_or_else(|_| {
+            let limit = PROVISION_LIMIT.as_secs();
+            Err(PluginError::failed(format!(
+                "it did not end within {limit} s"
+            )))
+        });
+        done.map_err(|source| {
+            let name = provisioner.name().to_owned();
+            self.attempt.fail(LaunchError::Provision { name, source })
+        })
     }
 }

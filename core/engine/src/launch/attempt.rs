@@ -72,17 +72,36 @@ impl Attempt {
         self.lock().take().unwrap_or(LaunchError::Cancelled)
     }
 
-    /// Waits for something that may be given up at any time.
+    /// Fails when the attempt has been cancelled.
+    pub(crate) fn check(&self) -> Step<()> {
+        if self.stop.is_cancelled() {
+            return Err(self.fail(LaunchError::Cancelled));
+        }
+        Ok(())
+    }
+
+    /// Waits for a call that may be given up at any time.
     pub(crate) async fn droppable<T>(
         &self,
         phase: Phase,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Step<T> {
-        let source = match self.wait(call).await? {
+        let source = match self.within(CALL_LIMIT, call).await? {
             Ok(value) => return Ok(value),
             Err(source) => source,
         };
         Err(self.fail(LaunchError::Backend { phase, source }))
+    }
+
+    /// As [`droppable`](Self::droppable), with another limit, for callers that react to the kind
+    /// of an error.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Step<Result<T, BackendError>> {
+        let done = self.wait(tokio::time::timeout(limit, call)).await?;
+        Ok(done.unwrap_or_else(|_| Err(no_answer())))
     }
 
     /// Waits for anything that may be given up at any time.
@@ -114,9 +133,7 @@ impl Attempt {
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Step<Result<T, BackendError>> {
-        if self.stop.is_cancelled() {
-            return Err(self.fail(LaunchError::Cancelled));
-        }
+        self.check()?;
         let overdue = async {
             tokio::select! {
                 () = tokio::time::sleep(CALL_LIMIT) => {}
@@ -131,11 +148,7 @@ impl Attempt {
             done = AssertUnwindSafe(call).catch_unwind() => {
                 done.map_err(|panic| self.fail(LaunchError::Panicked(panic_text(&*panic))))
             }
-            () = overdue => Ok(Err(BackendError::new(
-                BackendErrorKind::Timeout,
-                "call",
-                "the engine does not answer",
-            ).with_hint("look after the engine; `bottle doctor` tells whether it is well"))),
+            () = overdue => Ok(Err(no_answer())),
         }
     }
 
@@ -195,4 +208,13 @@ impl Attempt {
 pub(crate) async fn quietly<T>(limit: Duration, act: impl Future<Output = T>) -> Option<T> {
     let guarded = AssertUnwindSafe(act).catch_unwind();
     tokio::time::timeout(limit, guarded).await.ok()?.ok()
+}
+
+fn no_answer() -> BackendError {
+    BackendError::new(
+        BackendErrorKind::Timeout,
+        "call",
+        "the engine does not answer",
+    )
+    .with_hint("look after the engine; `bottle doctor` tells whether it is well")
 }

@@ -1,8 +1,13 @@
 //! The image of a container: the first source that works, then perhaps a derived one.
 
+use std::time::Duration;
+
 use bottle_api::{BackendErrorKind, ContainerPlan, ImageId, ImageSource, Phase};
 
 use super::{LaunchError, attempt::Step, run::Run};
+
+/// Even a slow build over a slow line ends by then.
+const IMAGE_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Run<'_> {
     pub(super) async fn image(&self, container: &ContainerPlan) -> Step<ImageId> {
@@ -10,7 +15,10 @@ impl Run<'_> {
         let plan = &container.image;
         let (backend, cx) = (&self.launcher.backend, self.cx());
         let first = backend.ensure_image(&plan.source, &cx);
-        let found = match (self.attempt.wait(first).await?, &plan.fallback) {
+        let found = match (
+            self.attempt.within(IMAGE_LIMIT, first).await?,
+            &plan.fallback,
+        ) {
             (Err(error), Some(recipe)) if error.kind() == BackendErrorKind::ImageMissing => {
                 tracing::debug!(%error, "building it instead");
                 let recipe = ImageSource::Recipe(recipe.clone());
@@ -37,7 +45,11 @@ impl Run<'_> {
             None => Ok(base),
             Some(derive) => {
                 let deriving = backend.derive_image(&base, derive, &cx);
-                self.attempt.droppable(Phase::Images, deriving).await
+                let derived = self.attempt.within(IMAGE_LIMIT, deriving).await?;
+                derived.map_err(|source| {
+                    let phase = Phase::Images;
+                    self.attempt.fail(LaunchError::Backend { phase, source })
+                })
             }
         }
     }

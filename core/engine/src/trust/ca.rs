@@ -43,14 +43,13 @@ pub(crate) struct SessionCa {
     der: CertificateDer<'static>,
     certificate: String,
     pkcs8: SecretString,
-    sec1: SecretString,
 }
 
 impl SessionCa {
     /// Makes one: P-256, `CA:TRUE` and key usage critical.
     ///
-    /// The subject key identifier is the SHA-1 of the public key's bits: mitmproxy before 12.2.3
-    /// writes exactly that into the leafs it signs, and OpenSSL refuses a chain where they differ.
+    /// The subject key identifier is the SHA-1 of the public key's bits: some proxies
+    /// write exactly that into the leafs they sign, and OpenSSL refuses a chain where they differ.
     pub(crate) fn make(session: &SessionId) -> Result<Self, TrustError> {
         let fail = |error: rcgen::Error| TrustError::new("make the session's CA", error);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(fail)?;
@@ -69,17 +68,21 @@ impl SessionCa {
         params.key_identifier_method =
             KeyIdMethod::PreSpecified(Sha1::digest(key.der_bytes()).to_vec());
         let certificate = params.self_signed(&key).map_err(fail)?;
-        let pair = p256::SecretKey::from_pkcs8_der(key.serialized_der())
-            .map_err(|error| TrustError::new("convert the CA's key", error))?;
-        let sec1 = pair
-            .to_sec1_pem(LineEnding::LF)
-            .map_err(|error| TrustError::new("convert the CA's key", error))?;
         Ok(Self {
             certificate: certificate_pem(certificate.der()),
             der: certificate.der().clone(),
             pkcs8: SecretString::from(key.serialize_pem().replace("\r\n", "\n")),
-            sec1: SecretString::from(sec1.as_str()),
         })
+    }
+    /// The key in the older of the two usual forms.
+    fn sec1(&self) -> Result<Vec<u8>, TrustError> {
+        let fail = |error| TrustError::new("convert the CA's key", error);
+        let key = p256::SecretKey::from_pkcs8_pem(self.pkcs8.expose_secret())
+            .map_err(|error| fail(error.to_string()))?;
+        let pem = key
+            .to_sec1_pem(LineEnding::LF)
+            .map_err(|error| fail(error.to_string()))?;
+        Ok(pem.as_bytes().to_vec())
     }
     /// The certificate, PEM.
     pub(crate) fn certificate(&self) -> &str {
@@ -130,7 +133,7 @@ impl TrustMaterial {
                     .concat()
                     .into_bytes()
             }
-            CaPart::Sec1Key => ca()?.sec1.expose_secret().as_bytes().to_vec(),
+            CaPart::Sec1Key => ca()?.sec1()?,
             CaPart::Pkcs12Truststore => self.java()?,
         })
     }
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ca_is_what_openssl_mitmproxy_and_pipelock_take() {
+    fn the_ca_is_what_openssl_and_proxies_take() {
         let material = material();
         let pem = text(&material, CaPart::Certificate);
         let (_, parsed) = parse_x509_pem(pem.as_bytes()).unwrap();

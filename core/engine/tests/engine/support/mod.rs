@@ -1,0 +1,7 @@
+//! A small world for tests: two made-up proxies, two provisioners, a user's wishes, a launcher.
+
+mod plugins;
+mod rig;
+
+pub(crate) use plugins::{Back, Front, Helper, Trust};
+pub(crate) use rig::{Rig, boxed, chain_text, silence_injected_panics, spec};
