@@ -179,8 +179,9 @@ fn in_the_background() {
 
     let (code, out, err) = world.run(&format!("exec {name} -- sh -c exit${{IFS}}7"));
     assert_eq!((code, out.as_str()), (7, ""), "{err}");
+    // Which of the two it is, is up to the engine and its runtime, as with docker.
     let (code, _, _) = world.run(&format!("exec {name} -- /nowhere/program"));
-    assert_eq!(code, 127);
+    assert!([126, 127].contains(&code), "{code}");
     let mut exec = world.command(&format!("exec {name} -- cat"));
     let mut child = exec
         .stdin(Stdio::piped())

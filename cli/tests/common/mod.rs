@@ -68,6 +68,16 @@ impl World {
     }
 }
 
+/// A test that fails half-way must not leave its bottles running.
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.state().join("instance").exists() {
+            let _ = self.command("stop --all").output();
+            let _ = self.command("cleanup").output();
+        }
+    }
+}
+
 pub(crate) fn done(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
