@@ -26,7 +26,7 @@ use crate::{
 
 /// One launch; also how long the slowest hop took to get ready by itself.
 pub(crate) async fn round(template: &Template, number: usize) -> (Round, Duration) {
-    let docker = Docker::connect_with_local_defaults()
+    let docker = Docker::connect_with_defaults()
         .expect("a socket")
         .negotiate_version()
         .await

@@ -1,14 +1,19 @@
 //! Bad input: one clear error with the next step, exit 125, nothing left behind.
 
+use std::process::Output;
+
 use bottle_e2e::world::{World, assert_code, stderr};
 
 const CHAIN: &[&str] = &["mitmproxy", "pipelock"];
 
 /// Fails unless the run ended with 125, named `needle`, gave a hint and left nothing.
 fn refused(world: &World, flags: &[&str], needle: &str) {
-    let output = world.sh(flags, "true");
-    assert_code(&output, 125);
-    let text = stderr(&output);
+    explained(world, &world.sh(flags, "true"), needle);
+}
+
+fn explained(world: &World, output: &Output, needle: &str) {
+    assert_code(output, 125);
+    let text = stderr(output);
     assert!(text.contains(needle), "wanted `{needle}` in:\n{text}");
     assert!(
         text.contains("hint:") || text.contains("help:"),
@@ -52,11 +57,9 @@ fn an_unknown_runtime() {
 #[test]
 fn an_image_that_cannot_be_had() {
     let world = World::chained(CHAIN, "");
-    refused(
-        &world,
-        &["--image", "localhost:1/nothing:1"],
-        "localhost:1/nothing:1",
-    );
+    let image = "localhost:1/nothing:1";
+    let output = world.run(&["run", "shell", "--image", image, "--", "true"]);
+    explained(&world, &output, image);
 }
 
 #[test]

@@ -191,7 +191,7 @@ pub(crate) fn streams_are_not_buffered(runtime: &str) {
 pub(crate) fn each_shorter_chain_holds(runtime: &str) {
     for proxies in [&["mitmproxy"][..], &["pipelock"][..], &[][..]] {
         let world = World::chained(proxies, "tls_interception = true\n");
-        let path = format!("/short-{runtime}-{}", proxies.join("-"));
+        let path = format!("/short-{runtime}-{}.", proxies.join("-"));
         let token = token();
         let output = world.sh(
             &["--runtime", runtime],

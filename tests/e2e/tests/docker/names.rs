@@ -35,8 +35,15 @@ fn colliding_names_count_up_and_pinned_ones_fail() {
     assert_code(&pinned, 125);
     assert!(stderr(&pinned).contains("twin"), "{}", stderr(&pinned));
     assert!(stderr(&pinned).contains("hint:"), "{}", stderr(&pinned));
+    // Names come from the folder; this one no other test has.
+    let folder = world.path("counted-by-this-test");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
     for _ in 0..2 {
-        assert_code(&world.shell(&["-d"], "sleep 600").output().unwrap(), 0);
+        let started = world
+            .shell(&["-d", "--workspace", folder], "sleep 600")
+            .output();
+        assert_code(&started.unwrap(), 0);
     }
     let names = agent_names(&world);
     assert_eq!(names.len(), 3, "{names:?}");
