@@ -188,11 +188,12 @@ fn profiles(folder: &Path) -> Vec<String> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| reason(&error))?;
-    let about = file.metadata().map_err(|error| reason(&error))?;
+    // Before opening: to open a pipe is to wait for its writer.
+    let about = std::fs::metadata(path).map_err(|error| reason(&error))?;
     if !about.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let file = std::fs::File::open(path).map_err(|error| reason(&error))?;
     let mut bytes = Vec::new();
     file.take(LARGEST + 1)
         .read_to_end(&mut bytes)

@@ -40,6 +40,22 @@ fn the_schema_accepts_what_loads() {
     }
 }
 
+/// What the README shows can be pasted.
+#[test]
+fn documented_examples_load() {
+    let readme = include_str!("../../../../README.md");
+    let blocks: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(!blocks.is_empty(), "the README shows a configuration");
+    for text in blocks {
+        valid(&whole(), text).unwrap();
+        World::new().user(text).spec();
+    }
+}
+
 #[test]
 fn the_schema_refuses_what_does_not_load() {
     let schema = whole();

@@ -14,7 +14,7 @@ fn the_file_wins_over_what_it_extends_and_later_ones_over_earlier() {
         .profile("base", "[launch]\nruntime = 'base'\nbackend = 'other'\n[egress]\nallow = ['base.test']\n")
         .file("home/three.toml", "[limits]\npids = 99\n");
     let spec = world.spec();
-    assert_eq!(spec.name.base, "own");
+    assert_eq!((spec.name.base.as_str(), spec.name.pinned), ("own", true));
     assert_eq!(spec.agent.name, "claude");
     assert_eq!(format!("{:?}", spec.runtime), "Named(\"two\")");
     assert_eq!(spec.limits.pids, Some(99));

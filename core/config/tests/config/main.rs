@@ -6,6 +6,7 @@ mod documents;
 mod extends;
 mod layers;
 mod plugins;
+mod robust;
 mod samples;
 mod spec;
 mod trust;
