@@ -4,7 +4,7 @@
 url=$1 address=$2 failed=0
 check() { # WHAT WANTED GOT
     if [ "$2" = "$3" ]; then verdict=ok; else verdict="WRONG, wanted $2"; failed=1; fi
-    printf '  %-58s %s (%s)\n' "$1" "$3" "$verdict"
+    printf '  %-66s %s (%s)\n' "$1" "$3" "$verdict"
 }
 status() { curl -s -o /dev/null -w '%{http_code}' --connect-timeout 10 --max-time 60 "$@" || true; }
 check "an allowed host: $url" 200 "$(status -L "$url")"

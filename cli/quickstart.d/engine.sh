@@ -1,22 +1,29 @@
 # shellcheck shell=bash
 # Stage `engine` of cli/quickstart: a Docker engine that answers.
 
-# Only where no engine is installed and nobody wrote a configuration: a user's own stays untouched.
 # runsc's `--network=host` still means the container's own network namespace, served by the kernel's
 # TCP stack; Debian's runsc releases cannot set up their own stack on current kernels.
-write_daemon_config() {
-    if [ -e /etc/docker/daemon.json ]; then
-        say "kept /etc/docker/daemon.json as it is"
-        return
-    fi
-    mkdir -p /etc/docker
-    cat >/etc/docker/daemon.json <<'JSON'
+daemon_config() {
+    cat <<'JSON'
 {
   "runtimes": {
     "runsc": { "path": "/usr/bin/runsc", "runtimeArgs": ["--network=host"] }
   }
 }
 JSON
+}
+
+# An engine that this script installed, and nobody reconfigured since.
+our_engine() { cmp -s /etc/docker/daemon.json <(daemon_config); }
+
+# Only where no engine is installed and nobody wrote a configuration: a user's own stays untouched.
+write_daemon_config() {
+    if [ -e /etc/docker/daemon.json ]; then
+        say "kept /etc/docker/daemon.json as it is"
+        return
+    fi
+    mkdir -p /etc/docker
+    daemon_config >/etc/docker/daemon.json
     say "wrote /etc/docker/daemon.json (runtime runsc)"
 }
 
@@ -75,7 +82,10 @@ engine_runtimes() {
 }
 
 say_runsc() {
-    if engine_runtimes | tr ' ' '\n' | grep -qx runsc; then return; fi
-    say "skipped runsc: this engine has no such runtime; agents run on its default one"
-    say "  to add it: put {\"runtimes\":{\"runsc\":{\"path\":\"/usr/bin/runsc\"}}} in the engine's daemon.json and reload it"
+    if ! engine_runtimes | tr ' ' '\n' | grep -qx runsc; then
+        say "skipped runsc: this engine has no such runtime; agents run on its default one"
+        say "  to add it: put {\"runtimes\":{\"runsc\":{\"path\":\"/usr/bin/runsc\"}}} in the engine's daemon.json and reload it"
+    elif have runsc && ! runsc_current; then
+        say "note: $(runsc --version | head -n 1): \`ls -l\` and \`stat\` fail in its sandboxes; releases from 2024 on are fine"
+    fi
 }
