@@ -115,6 +115,8 @@ async fn run(context: &Context, command: Command) -> Leave {
         }
         Supervised::Left(signal) => {
             terminal::restore();
+            // Never to be shown again: what follows are the last words.
+            std::mem::forget(printer.hide_bars());
             leave(printer, &Ledger::of(&context.ledger));
             Leave::AtOnce(signal.code())
         }

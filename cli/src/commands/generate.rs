@@ -1,6 +1,6 @@
 //! What is generated from the command line's own description.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::generate;
 use clap_mangen::{Man, generate_to};
 
@@ -14,9 +14,21 @@ use crate::{
 /// `bottle completions`.
 pub(super) fn completions(cx: &Context, args: &CompletionsArgs) -> End {
     let mut script = vec![];
-    generate(args.shell, &mut Cli::command(), "bottle", &mut script);
+    generate(args.shell, &mut visible(), "bottle", &mut script);
     cx.printer.bytes(&script);
     End::SUCCESS
+}
+
+/// The command without what people are not meant to type, which the generators would offer.
+fn visible() -> Command {
+    let all = Cli::command();
+    let commands = all
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    Command::new("bottle")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(commands.cloned())
 }
 
 /// `bottle man`.

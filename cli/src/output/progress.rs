@@ -232,7 +232,7 @@ impl Bars {
     }
 
     fn redraw(&mut self) {
-        let names: Vec<&str> = self.phases.iter().map(|phase| phase.as_str()).collect();
+        let names: Vec<&str> = self.phases.iter().map(|phase| words(*phase)).collect();
         if names.is_empty() {
             if let Some(head) = self.head.take() {
                 head.finish_and_clear();
@@ -241,7 +241,7 @@ impl Bars {
         }
         let head = self.head.get_or_insert_with(|| {
             let bar = self.all.insert(0, ProgressBar::new_spinner());
-            bar.set_style(template("{spinner} {msg} {elapsed:.dim}", "{msg}"));
+            bar.set_style(template("{spinner} {msg} ({elapsed})", "{msg}"));
             bar.enable_steady_tick(TICK);
             bar
         });
@@ -283,6 +283,21 @@ impl Bars {
     }
 }
 
+/// What goes on, as people say it.
+fn words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Preflight => "checking",
+        Phase::Images => "getting images",
+        Phase::Networks => "creating networks",
+        Phase::Sidecars => "starting proxies",
+        Phase::Agent => "creating the agent's container",
+        Phase::Ready => "waiting for the proxies",
+        Phase::Provision => "preparing the agent",
+        Phase::Teardown => "cleaning up",
+        other => other.as_str(),
+    }
+}
+
 /// A template is a constant; should one be wrong, a plain message is better than no launch.
 fn template(text: &str, otherwise: &str) -> ProgressStyle {
     ProgressStyle::with_template(text)
@@ -297,7 +312,7 @@ mod tests {
     #[test]
     fn all_templates_are_valid() {
         for text in [
-            "{spinner} {msg} {elapsed:.dim}",
+            "{spinner} {msg} ({elapsed})",
             "  {prefix}: {wide_msg}",
             "  {prefix} [{bar:20}] {percent:>3}% {wide_msg}",
         ] {

@@ -71,7 +71,7 @@ java \"$d/P.java\" \"$1\"; rm -r \"$d\"",
     Probe {
         name: "cargo",
         present: "command -v cargo",
-        script: "d=$(mktemp -d) && CARGO_HOME=\"$d\" cargo search --index \"sparse+https://$1/\" bottle \
+        script: "d=$(mktemp -d) && CARGO_NET_RETRY=0 CARGO_HOME=\"$d\" cargo search --index \"sparse+https://$1/\" bottle \
                  && echo REACHED; rm -r \"$d\"",
     },
 ];
@@ -97,7 +97,7 @@ const ANSWERED: [&str; 7] = [
     "could not read Username",
     "Authentication failed",
     "unexpected http status code",
-    "got 4",
+    "failed to get successful HTTP response",
 ];
 
 /// Words of a proxy that refused to connect; some of them contain words of an answer.
@@ -142,6 +142,7 @@ mod tests {
             "REACHED",
             "remote: no\nfatal: repository 'https://h/x.git/' not found",
             "fatal: unable to access 'https://h/x.git/': The requested URL returned error: 502",
+            "Caused by:\n  failed to get successful HTTP response from `https://h/config.json`, got 502",
             "fatal: could not read Username for 'https://h': terminal prompts disabled",
         ] {
             assert_eq!(Verdict::of(trusted), Verdict::Trusted, "{trusted}");
