@@ -149,10 +149,9 @@ pub(crate) fn log(memory: &Memory, id: &str, skip: usize, follow: bool) -> BoxSt
     Box::pin(stream::unfold(start, move |(memory, id, at)| async move {
         let line = memory
             .until(|world| match world.containers.get(&id) {
-                None => Some(None),
                 Some(c) if at < c.log.len() => Some(Some(c.log[at].clone())),
                 Some(c) if follow && c.running() => None,
-                Some(_) => Some(None),
+                Some(_) | None => Some(None),
             })
             .await??;
         Some((Ok(line), (memory, id, at + 1)))

@@ -51,7 +51,7 @@ impl AddressPool {
 
     /// The block that the `network`-th network of `session` tries at the `attempt`-th time.
     /// Spread by the session, so that sessions that start side by side rarely meet.
-    pub(crate) fn block(&self, session: &SessionId, network: usize, attempt: usize) -> IpNet {
+    pub(crate) fn block(self, session: &SessionId, network: usize, attempt: usize) -> IpNet {
         let digest = Sha1::digest(session.as_str());
         let number = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|i| digest[at + i]));
         let count = 1_u32 << (BLOCK - self.range.prefix_len());

@@ -164,14 +164,14 @@ async fn clean_one(
         }
     };
     if lease.is_none() && debris.folder {
-        return debris.failed.first().is_some().then_some(debris);
+        return (!debris.failed.is_empty()).then_some(debris);
     }
     let removal = remove_resources(backend, debris.resources.clone()).await;
     debris.failed.extend(removal.failures());
     if let Some(lease) = lease {
         debris.failed.extend(undo_host_steps(&lease).await);
         if debris.failed.is_empty()
-            && let Err(error) = archive(lease, &store.history_dir())
+            && let Err(error) = archive(&lease, &store.history_dir())
         {
             debris.failed.push(error.to_string());
         }

@@ -23,7 +23,7 @@ use crate::{CleanOptions, clean, container_name, plan::release_shim, teardown::S
 /// The highest number that a taken name counts up to.
 const LAST_NUMBER: usize = 99;
 /// All that one provisioner does.
-const PROVISION_LIMIT: Duration = Duration::from_secs(600);
+const PROVISION_LIMIT: Duration = Duration::from_mins(10);
 /// Looking for a dead session that holds a pinned name.
 const SWEEP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -228,7 +228,7 @@ impl Run<'_> {
             )))
         });
         done.map_err(|source| {
-            let name = provisioner.name().to_owned();
+            let (name, source) = (provisioner.name().to_owned(), Box::new(source));
             self.attempt.fail(LaunchError::Provision { name, source })
         })
     }

@@ -16,7 +16,7 @@ use super::LaunchError;
 use crate::{secrets::Scrubber, teardown::panic_text};
 
 /// Backends have limits of their own; this one catches those that forget.
-pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_mins(2);
 /// So long a call that changes the engine may go on after a cancellation.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
@@ -169,7 +169,7 @@ impl Attempt {
             } => LaunchError::AddressesExhausted {
                 role,
                 tried,
-                source: scrubber.backend_error(source),
+                source: Box::new(scrubber.backend_error(*source)),
             },
             LaunchError::ImageMissing {
                 role,
@@ -178,7 +178,7 @@ impl Attempt {
             } => LaunchError::ImageMissing {
                 role,
                 config_key,
-                source: scrubber.backend_error(source),
+                source: Box::new(scrubber.backend_error(*source)),
             },
             LaunchError::NotReady { role, reason, logs } => LaunchError::NotReady {
                 role,
@@ -191,7 +191,7 @@ impl Attempt {
             },
             LaunchError::Provision { name, source } => LaunchError::Provision {
                 name,
-                source: scrubber.plugin_error(source),
+                source: Box::new(scrubber.plugin_error(*source)),
             },
             LaunchError::Panicked(what) => LaunchError::Panicked(text(what)),
             other => other,

@@ -39,7 +39,7 @@ pub enum LaunchError {
         /// So many blocks were tried.
         tried: usize,
         /// The last refusal.
-        source: BackendError,
+        source: Box<BackendError>,
     },
     /// An image is neither here nor to be had.
     #[error("no image for `{role}`")]
@@ -49,7 +49,7 @@ pub enum LaunchError {
         /// The key that names another.
         config_key: String,
         /// What the engine said.
-        source: BackendError,
+        source: Box<BackendError>,
     },
     /// A hop did not come up.
     #[error("`{role}` did not become ready: {reason}")]
@@ -89,7 +89,7 @@ pub enum LaunchError {
         /// Which.
         name: String,
         /// Why.
-        source: PluginError,
+        source: Box<PluginError>,
     },
     /// The session folder.
     #[error(transparent)]

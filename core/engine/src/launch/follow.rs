@@ -62,6 +62,9 @@ impl HopLog {
     }
 }
 
+/// Whose log, what is known of it, and the task that reads it.
+type Running = (Role, Arc<HopLog>, JoinHandle<()>);
+
 /// The tasks that follow logs.
 #[derive(Debug)]
 pub(crate) struct Followers {
@@ -69,7 +72,7 @@ pub(crate) struct Followers {
     /// The session ends: a log that ends is no news.
     ending: CancellationToken,
     stop: CancellationToken,
-    running: Mutex<Vec<(Role, Arc<HopLog>, JoinHandle<()>)>>,
+    running: Mutex<Vec<Running>>,
 }
 
 impl Followers {
@@ -130,7 +133,7 @@ impl Followers {
         seen
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Role, Arc<HopLog>, JoinHandle<()>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// As many links as the kernel follows.
 const LINK_LIMIT: usize = 40;
 /// A provisioner's program must come to an end.
-const EXEC_LIMIT: Duration = Duration::from_secs(120);
+const EXEC_LIMIT: Duration = Duration::from_mins(2);
 
 /// The created container's files.
 pub(super) struct Files<'a> {

@@ -9,9 +9,9 @@ use super::{LaunchError, attempt::Step, owned::Owned, run::Run};
 use crate::teardown::Stage;
 
 /// A clone of a big repository takes its time.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_mins(15);
 /// Removing one does not.
-const UNDO_LIMIT: Duration = Duration::from_secs(60);
+const UNDO_LIMIT: Duration = Duration::from_mins(1);
 
 impl Run<'_> {
     pub(super) async fn host_steps(&self) -> Step<()> {

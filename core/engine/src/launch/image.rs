@@ -7,7 +7,7 @@ use bottle_api::{BackendErrorKind, ContainerPlan, ImageId, ImageSource, Phase};
 use super::{LaunchError, attempt::Step, run::Run};
 
 /// Even a slow build over a slow line ends by then.
-const IMAGE_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+const IMAGE_LIMIT: Duration = Duration::from_hours(2);
 
 impl Run<'_> {
     pub(super) async fn image(&self, container: &ContainerPlan) -> Step<ImageId> {
@@ -33,7 +33,7 @@ impl Run<'_> {
                 LaunchError::ImageMissing {
                     role: container.owner.role.clone(),
                     config_key: plan.config_key.clone(),
-                    source,
+                    source: Box::new(source),
                 }
             } else {
                 let phase = Phase::Images;

@@ -53,7 +53,7 @@ impl Run<'_> {
         Err(self.attempt.fail(LaunchError::AddressesExhausted {
             role: plan.owner.role.clone(),
             tried: ATTEMPTS,
-            source,
+            source: Box::new(source),
         }))
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn settle(
     };
     // What is left needs its folder: the next sweep finds it dead and tries again.
     if outcome.teardown.is_clean()
-        && let Err(error) = archive(lease, &launcher.store.history_dir())
+        && let Err(error) = archive(&lease, &launcher.store.history_dir())
     {
         tracing::debug!(session = %plan.session, %error, "the logs are not kept");
         outcome.teardown.steps.push(StepOutcome {

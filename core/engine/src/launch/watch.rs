@@ -18,14 +18,11 @@ use super::{
     hop::Hop,
     owned::Owned,
 };
-use crate::{CleanOptions, clean};
 
 /// A connection that breaks does not end a session; so many in a row do.
 const RETRIES: u32 = 6;
 /// Killed, perhaps for lack of memory.
 const KILLED: ExitStatus = ExitStatus(137);
-/// Removing what dead sessions left is bounded.
-const SWEEP_LIMIT: Duration = Duration::from_secs(60);
 /// One look at a container.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -53,8 +50,6 @@ impl Owned<'_> {
             deaths.push(async move { (hop, hop.log.ended().await) }.boxed());
         }
         let mut waiting = std::pin::pin!(self.attempt.wait(self.wait_for(agent)));
-        let mut sweeping = std::pin::pin!(self.sweep());
-        let mut swept = false;
         loop {
             tokio::select! {
                 biased;
@@ -73,7 +68,6 @@ impl Owned<'_> {
                 }
                 // A sender that is gone means that nobody will ask.
                 Ok(()) = &mut detach, if !detach.is_terminated() => return Ok(End::Detached),
-                () = &mut sweeping, if !swept => swept = true,
             }
         }
     }
@@ -91,7 +85,7 @@ impl Owned<'_> {
                 error.kind(),
                 BackendErrorKind::EngineDown | BackendErrorKind::Timeout
             );
-            if since.elapsed() > Duration::from_secs(60) {
+            if since.elapsed() > Duration::from_mins(1) {
                 broken = 0;
             }
             broken += 1;
@@ -133,17 +127,5 @@ impl Owned<'_> {
                 hop.role, status.0
             ),
         });
-    }
-
-    /// Removes what dead sessions left, while the agent has begun to work.
-    async fn sweep(&self) {
-        let launcher = self.launcher;
-        let options = CleanOptions::default();
-        let cleaning = clean(launcher.backend.as_ref(), &launcher.store, &options);
-        match quietly(SWEEP_LIMIT, cleaning).await {
-            Some(Ok(report)) => tracing::debug!(dead = report.debris.len(), "swept"),
-            Some(Err(error)) => tracing::debug!(%error, "the sweep failed"),
-            None => tracing::debug!("the sweep was cut short"),
-        }
     }
 }

@@ -151,7 +151,7 @@ fn patches(
             .map_err(|source| PlanError::Plugin {
                 kind: "provisioner",
                 name: provisioner.name().to_owned(),
-                source,
+                source: Box::new(source),
             })?;
         add(patch, &by, merged, &mut patched)?;
     }

@@ -44,7 +44,7 @@ pub(super) fn negotiate(
         let plan = proxy.plan(&context).map_err(|source| PlanError::Plugin {
             kind: "proxy",
             name: proxy.name().to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         let behind = next.as_ref().map(|n| n.enforces).unwrap_or_default();
         let enforces = either(plan.enforces, behind);

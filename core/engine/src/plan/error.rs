@@ -14,7 +14,7 @@ pub enum PlanError {
         /// Its name.
         name: String,
         /// Why.
-        source: PluginError,
+        source: Box<PluginError>,
     },
     /// Something does not fit together.
     #[error("{message}")]

@@ -1,6 +1,6 @@
 //! What the whole bottle promises: the statements of all parties, put together.
 
-use bottle_api::{Guarantee, Statement};
+use bottle_api::{Delivery, EnvValue, Guarantee, Statement};
 
 use super::{PlanError, PlanInput, chain::Hop};
 
@@ -30,11 +30,11 @@ pub(super) fn combine(
             _ if hops.is_empty() && closed_without_network(g) => {
                 Statement::given(g, OURS, "there is no network")
             }
-            Guarantee::EgressOnlyByChain => all(vec![said(g), topology(g)]),
+            Guarantee::EgressOnlyByChain => all(&[said(g), topology(g)]),
             Guarantee::TlsInspected | Guarantee::Dlp | Guarantee::HostPolicy => some_hop(g, hops),
             Guarantee::CredentialsAtProxy => credentials(input, hops, granted),
             Guarantee::NonRoot => non_root(input),
-            Guarantee::Limits => all(vec![limits(input), said(g)]),
+            Guarantee::Limits => all(&[limits(input), said(g)]),
             g => said(g),
         })
         .collect()
@@ -70,7 +70,7 @@ fn closed_without_network(g: Guarantee) -> bool {
 }
 
 /// Holds when every party holds it; the first who does not gives the reason.
-fn all(parties: Vec<Statement>) -> Statement {
+fn all(parties: &[Statement]) -> Statement {
     if let Some(withheld) = parties.iter().find(|s| !s.given) {
         return withheld.clone();
     }
@@ -111,9 +111,8 @@ fn credentials(input: &PlanInput<'_>, hops: &[Hop], granted: &[String]) -> State
     let mut inside: Vec<String> = granted.iter().map(|name| format!("`{name}`")).collect();
     let spec = input.spec;
     let variables = spec.env.iter().chain(&spec.agent.env);
-    inside.extend(variables.filter_map(|(name, value)| {
-        matches!(value, bottle_api::EnvValue::Secret(_)).then(|| format!("variable `{name}`"))
-    }));
+    let secret = variables.filter(|(_, value)| matches!(value, EnvValue::Secret(_)));
+    inside.extend(secret.map(|(name, _)| format!("variable `{name}`")));
     if !inside.is_empty() {
         return Statement::withheld(
             g,
@@ -125,7 +124,7 @@ fn credentials(input: &PlanInput<'_>, hops: &[Hop], granted: &[String]) -> State
     let injects = spec
         .secrets
         .iter()
-        .any(|s| matches!(s.delivery, bottle_api::Delivery::Inject { .. }));
+        .any(|s| matches!(s.delivery, Delivery::Inject { .. }));
     if injects && !hops.is_empty() {
         return some_hop(g, hops);
     }
@@ -157,7 +156,8 @@ fn limits(input: &PlanInput<'_>) -> Statement {
         ("pids", limits.pids.is_none()),
     ]
     .into_iter()
-    .filter_map(|(name, missing)| missing.then(|| format!("`{name}`")))
+    .filter(|(_, missing)| *missing)
+    .map(|(name, _)| format!("`{name}`"))
     .collect();
     let g = Guarantee::Limits;
     if missing.is_empty() {

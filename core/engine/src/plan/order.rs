@@ -22,19 +22,17 @@ pub(super) fn sort(given: &[Box<dyn Provisioner>]) -> Result<Vec<&dyn Provisione
                 .iter()
                 .any(|other| one.after().contains(&other.name()) && other.name() != one.name())
         });
-        match free {
-            Some(at) => sorted.push(waiting.remove(at)),
-            None => {
-                let names: Vec<_> = waiting.iter().map(|p| format!("`{}`", p.name())).collect();
-                return Err(PlanError::conflict(
-                    format!(
-                        "provisioners {} each want to come after another",
-                        names.join(", ")
-                    ),
-                    "leave one of them out",
-                ));
-            }
-        }
+        let Some(at) = free else {
+            let names: Vec<_> = waiting.iter().map(|p| format!("`{}`", p.name())).collect();
+            return Err(PlanError::conflict(
+                format!(
+                    "provisioners {} each want to come after another",
+                    names.join(", ")
+                ),
+                "leave one of them out",
+            ));
+        };
+        sorted.push(waiting.remove(at));
     }
     Ok(sorted)
 }

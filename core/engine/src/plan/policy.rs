@@ -1,6 +1,6 @@
 //! The egress policy, and how each secret reaches its use.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use bottle_api::{
     Content, Credential, Delivery, EgressPolicy, EnvValue, FilePlan, Piece, SecretSpec,
@@ -36,9 +36,9 @@ pub(super) fn deliver(input: &PlanInput<'_>) -> Result<Delivered, PlanError> {
         files: vec![],
         granted: vec![],
     };
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     for secret in &spec.secrets {
-        if names.insert(&secret.name, ()).is_some() {
+        if !names.insert(&secret.name) {
             return Err(PlanError::conflict(
                 format!("secret `{}` is delivered twice", secret.name),
                 "keep one of the two",

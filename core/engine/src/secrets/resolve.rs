@@ -18,7 +18,7 @@ use super::env_file;
 use crate::names::random_text;
 
 /// A command that asks a vault may need a person's finger; then it must come to an end.
-const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 /// 48 letters of 31 are more than 230 bits.
 const TOKEN_LENGTH: usize = 48;
 
@@ -122,7 +122,7 @@ impl Secrets {
         let mut commands = Vec::new();
         for reference in references {
             let value = match reference {
-                SecretRef::FromEnv(name) => self.from_env(reference, name)?,
+                SecretRef::FromEnv(name) => self.variable(reference, name)?,
                 SecretRef::FromFile(path) => from_file(reference, path)?,
                 SecretRef::FromEnvFile { path, key } => {
                     let value = env_file::variable(path, key);
@@ -154,7 +154,7 @@ impl Secrets {
     /// of texts only.
     pub(crate) fn at_hand(&self, references: &BTreeSet<SecretRef>) -> Resolved {
         let read = |reference: &SecretRef| match reference {
-            SecretRef::FromEnv(name) => self.from_env(reference, name).ok(),
+            SecretRef::FromEnv(name) => self.variable(reference, name).ok(),
             SecretRef::FromFile(path) => from_file(reference, path).ok(),
             SecretRef::FromEnvFile { path, key } => env_file::variable(path, key).ok(),
             SecretRef::FromCommand(_) | SecretRef::Prompt(_) | SecretRef::Session(_) => None,
@@ -165,7 +165,7 @@ impl Secrets {
         Resolved(found.collect())
     }
 
-    fn from_env(&self, reference: &SecretRef, name: &str) -> Result<SecretString, SecretError> {
+    fn variable(&self, reference: &SecretRef, name: &str) -> Result<SecretString, SecretError> {
         let value = match &self.env {
             Some(env) => env.get(name).cloned(),
             None => match env::var(name) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bottle_api::{BackendError, EgressEvent, Event, ExposeSecret as _, PluginError, SecretString};
+use bottle_api::{BackendError, EgressEvent, Event, ExposeSecret, PluginError, SecretString};
 
 use super::Resolved;
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     pub(crate) fn new(resolved: &Resolved) -> Self {
         let mut texts: Vec<String> = Vec::new();
-        for value in resolved.values().map(|v| v.expose_secret()) {
+        for value in resolved.values().map(ExposeSecret::expose_secret) {
             texts.push(value.to_owned());
             // As it looks inside JSON, and line by line in a log.
             if let Ok(json) = serde_json::to_string(value) {
@@ -51,7 +51,7 @@ impl Scrubber {
     /// The text without secrets.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for needle in self.needles.iter().map(|n| n.expose_secret()) {
+        for needle in self.needles.iter().map(ExposeSecret::expose_secret) {
             if text.contains(needle) {
                 text = text.replace(needle, MASK);
             }
@@ -80,7 +80,9 @@ impl Scrubber {
             Event::Warning { message } => self.in_place(message),
             Event::TeardownStep { label, error } => {
                 self.in_place(label);
-                error.iter_mut().for_each(|text| self.in_place(text));
+                if let Some(error) = error {
+                    self.in_place(error);
+                }
             }
             Event::Egress(egress) => self.egress(egress),
             _ => {}

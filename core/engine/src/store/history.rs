@@ -17,7 +17,7 @@ const FILES: [&str; 4] = ["plan.json", "meta.json", "events.jsonl", "egress.json
 
 /// Ends a session on disk: its logs move to `history/<session>`, its folder goes, the oldest
 /// logs go.
-pub(crate) fn archive(lease: Lease, history: &Path) -> Result<(), StoreError> {
+pub(crate) fn archive(lease: &Lease, history: &Path) -> Result<(), StoreError> {
     let target = history.join(lease.session().as_str());
     super::lease::make_private_dir(&target)?;
     for name in FILES {

@@ -5,12 +5,12 @@ mod history;
 mod lease;
 mod meta;
 mod record;
-mod store;
+mod sessions;
 
 pub use error::StoreError;
 pub use lease::Lease;
 pub use meta::SessionMeta;
 pub use record::{SessionRecord, SessionState};
-pub use store::SessionStore;
+pub use sessions::SessionStore;
 
 pub(crate) use history::archive;

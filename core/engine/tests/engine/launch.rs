@@ -144,11 +144,11 @@ async fn a_launch_makes_no_call_too_many() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    // The two after the agent's start: waiting for it, and the sweep for what others left.
+    // Waiting for the agent comes after its start.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert_eq!(
         count(rig.memory.calls()),
-        "attach:1 create_container:3 create_network:3 ensure_image:3 exec:1 list_owned:1 logs:2 \
+        "attach:1 create_container:3 create_network:3 ensure_image:3 exec:1 logs:2 \
          put_archive:2 start:3 wait:1"
     );
     rig.memory.exit(&role("agent"), 0);
@@ -203,6 +203,7 @@ async fn eight_bottles_start_side_by_side() {
     names.sort();
     assert_eq!(names[..3], ["work", "work-2", "work-3"]);
     assert_eq!(rig.memory.container_names().len(), 24);
-    futures_util::future::join_all(sessions.into_iter().map(|s| s.shutdown())).await;
+    futures_util::future::join_all(sessions.into_iter().map(bottle_engine::Session::shutdown))
+        .await;
     rig.assert_nothing_left("eight");
 }

@@ -1,11 +1,9 @@
 //! The engine over an engine in memory.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod failures;
 mod launch;
 mod matrix;
+mod plans;
+mod sessions;
 mod support;

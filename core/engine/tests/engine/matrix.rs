@@ -25,7 +25,7 @@ const FAULTS: [Fault; 4] = [
 const SLOW: Fault = Fault::Late(Duration::from_secs(3));
 
 /// No limit of the engine is longer.
-const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
+const FOREVER: Duration = Duration::from_hours(24);
 
 fn memory() -> Memory {
     let lines = Script::writes(["up"]);

@@ -77,10 +77,12 @@ pub(crate) fn spec() -> LaunchSpec {
     }
 }
 
+pub(crate) type Proxies = Vec<Box<dyn Proxy>>;
+pub(crate) type Provisioners = Vec<Box<dyn Provisioner>>;
+
 /// Proxies and provisioners by name.
-pub(crate) fn boxed(names: &[&str]) -> (Vec<Box<dyn Proxy>>, Vec<Box<dyn Provisioner>>) {
-    let (mut proxies, mut provisioners): (Vec<Box<dyn Proxy>>, Vec<Box<dyn Provisioner>>) =
-        (vec![], vec![]);
+pub(crate) fn boxed(names: &[&str]) -> (Proxies, Provisioners) {
+    let (mut proxies, mut provisioners) = (Proxies::new(), Provisioners::new());
     for name in names {
         match *name {
             "front" => proxies.push(Box::new(Front)),
@@ -168,13 +170,6 @@ impl Rig {
     /// Everything reported so far.
     pub(crate) fn reported(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
-    }
-    pub(crate) fn warnings(&mut self) -> Vec<String> {
-        let warning = |event| match event {
-            Event::Warning { message } => Some(message),
-            _ => None,
-        };
-        self.reported().into_iter().filter_map(warning).collect()
     }
     /// Nothing in the engine, nothing on disk but history.
     pub(crate) fn assert_nothing_left(&self, case: &str) {

@@ -15,7 +15,7 @@ use super::{
 use crate::names::random_text;
 
 /// A folder that is being made is locked a moment after it appears.
-const UNBORN_GRACE: Duration = Duration::from_secs(60);
+const UNBORN_GRACE: Duration = Duration::from_mins(1);
 
 /// The state directory: sessions that live or died, and the logs of the last ones.
 #[derive(Clone, Debug)]
