@@ -32,6 +32,16 @@ fn init_writes_what_check_accepts_and_never_overwrites() {
 }
 
 #[test]
+fn init_with_another_agent() {
+    let world = World::new();
+    assert_eq!(world.run("init --agent codex").0, 0);
+    assert!(world.run("config show").1.contains("agent = \"codex\""));
+    let (code, _, err) = world.run("init --project --agent clod");
+    assert_eq!(code, 125);
+    assert!(err.contains("claude, codex"), "{err}");
+}
+
+#[test]
 fn a_mistake_is_shown_where_it_is() {
     let world = World::new();
     world.user_config("[launch]\nagent = \"shell\"\nruntme = \"runsc\"\n");

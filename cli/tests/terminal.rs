@@ -142,3 +142,57 @@ fn left_and_returned_to() {
         thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn a_secret_is_asked_for_and_not_shown() {
+    let world = World::new();
+    world.user_config("[secret.TOKEN]\nprompt = \"Token for the test?\"\nenv = \"TOKEN\"\n");
+    let mut terminal = Terminal::open(&world, SHELL);
+    terminal.expect("Token for the test?");
+    let modes = tcgetattr(terminal.pty.as_fd()).unwrap().local_modes;
+    assert!(!modes.contains(LocalModes::ECHO) && modes.contains(LocalModes::ICANON));
+    terminal.type_keys("hush-4711\r");
+    terminal.expect("$ ");
+    assert!(!terminal.seen.contains("hush"), "{}", terminal.seen);
+    terminal.type_keys("echo length-${#TOKEN}; exit\r");
+    terminal.expect("length-9");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_question_can_be_refused() {
+    let world = World::new();
+    world.user_config("[secret.TOKEN]\nprompt = \"Token for the test?\"\nenv = \"TOKEN\"\n");
+    let mut terminal = Terminal::open(&world, SHELL);
+    terminal.expect("Token for the test?");
+    terminal.type_keys("\x03");
+    assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn twice_ctrl_c_leaves_at_once_and_says_what_is_left() {
+    let world = World::new();
+    // The agent does not listen, so that its end takes as long as it may.
+    let script = "trap '' TERM INT; echo started; while :; do sleep 1; done";
+    let path = world.write("project/stubborn.sh", script);
+    let line = format!(
+        "run shell --image debian:bookworm-slim --proxy none --mount {}:/s.sh --no-tty -- sh /s.sh",
+        path.display()
+    );
+    let mut terminal = Terminal::open(&world, &line);
+    terminal.expect("started");
+    assert!(!terminal.is_raw());
+    terminal.type_keys("\x03");
+    terminal.expect("press Ctrl-C again");
+    terminal.type_keys("\x03");
+    terminal.expect("bottle cleanup");
+    assert!(
+        terminal.seen.contains("container `bottle-shell-project"),
+        "{}",
+        terminal.seen
+    );
+    assert_eq!(terminal.end(), 130);
+    let (code, out, err) = world.run("cleanup");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("removed container"), "{out}");
+}

@@ -47,11 +47,14 @@ pub(crate) struct PluginsArgs {}
 #[command(after_long_help = "\
 Examples:
   bottle init
-  bottle init --project")]
+  bottle init --project --agent codex")]
 pub(crate) struct InitArgs {
     /// Write `bottle.toml` into the current folder
     #[arg(long)]
     pub(crate) project: bool,
+    /// The agent to run by default
+    #[arg(long, value_name = "AGENT", default_value = "claude")]
+    pub(crate) agent: String,
 }
 
 /// Check, describe or show the configuration

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use bottle_api::AgentSpec;
 use bottle_config::{Flags, TrustMode, init};
 
 use super::End;
@@ -14,7 +15,17 @@ pub(super) fn run(cx: &Context, args: &InitArgs) -> Result<End, Failure> {
     } else {
         (loader.dirs.user_config(), init::USER)
     };
-    match init::write(&path, text) {
+    let known = |agent: &AgentSpec| agent.name == args.agent;
+    if !cx.presets.iter().any(known) {
+        let names: Vec<&str> = cx.presets.iter().map(|agent| agent.name.as_str()).collect();
+        return Err(
+            Failure::new(format!("there is no agent `{}` yet", args.agent)).hint(format!(
+                "begin with one of {}, and define your own in the file",
+                names.join(", ")
+            )),
+        );
+    }
+    match init::write(&path, &init::with_agent(text, &args.agent)) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(
