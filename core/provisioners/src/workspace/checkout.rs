@@ -70,31 +70,33 @@ pub(super) fn clone(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginError> 
     })
 }
 
-/// A worktree on a new branch, and the parts of the repository that git needs for it.
+/// A worktree on a new branch, and the repository that git needs for it.
 ///
 /// A worktree has no repository of its own: git follows the absolute path in its `.git` file to
 /// that of the workspace, which is therefore seen inside at the same path. What would run on the
-/// host the next time somebody uses git there is read-only: the configuration, the hooks, the
-/// other worktrees, and the `.git` file itself.
+/// host the next time somebody uses git there is read-only: configuration, hooks, and what leads
+/// git to them. The folder above these cannot be: git makes its locks there.
 pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginError> {
     let at = Places::new(cx)?;
-    let target = Path::new(&cx.workspace.target);
-    if target.starts_with(&at.folder) || Path::new(&at.folder).starts_with(target) {
-        return Err(PluginError::failed_with_hint(
-            format!(
-                "a worktree cannot be at `{}` inside, because the repository `{}/.git` is seen \
-                 there at its own path",
-                cx.workspace.target, at.folder
-            ),
-            "set `target` in `[workspace]` to another path, such as `/workspace`",
-        ));
-    }
+    check_apart(&at.folder, &cx.workspace.target)?;
     let common = format!("{}/.git", at.folder);
     let link = format!("{}/.git", at.copy);
-    let same = |part: &str, read_only| {
-        let path = format!("{common}{part}");
-        bind(&path, &path, read_only)
-    };
+    let own = format!("{common}/worktrees/{}", at.name);
+    let hooks = format!("{common}/hooks");
+    let config = format!("{own}/config.worktree");
+    let same = |path: &str, read_only| bind(path, path, read_only);
+    let mut add = step(
+        format!(
+            "make a worktree of `{}` on branch `{}`",
+            at.folder, at.branch
+        ),
+        &[
+            "git", "-C", &at.folder, "worktree", "add", "--quiet", "-b", &at.branch, "--", &at.copy,
+        ],
+    );
+    // The one file the agent could add to lead git on the host to a configuration of its own.
+    let planted = format!("{common}/commondir");
+    add.undo = Some(["rm", "-f", "--", &planted].map(str::to_owned).into());
     Ok(Checkout {
         steps: vec![
             step(
@@ -102,18 +104,13 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
                 &["test", "-d", &common],
             ),
             step(
-                format!("make sure that `{common}/hooks` can be made read-only"),
-                &["mkdir", "-p", "--", &format!("{common}/hooks")],
+                format!("make sure that `{hooks}` is there to be made read-only"),
+                &["mkdir", "-p", "--", &hooks],
             ),
+            add,
             step(
-                format!(
-                    "make a worktree of `{}` on branch `{}`",
-                    at.folder, at.branch
-                ),
-                &[
-                    "git", "-C", &at.folder, "worktree", "add", "--quiet", "-b", &at.branch, "--",
-                    &at.copy,
-                ],
+                format!("make sure that `{config}` is there to be made read-only"),
+                &["touch", "--", &config],
             ),
         ],
         mounts: vec![
@@ -121,15 +118,33 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
             bind(&link, &format!("{}/.git", cx.workspace.target), true),
             // At its own path too: else git inside takes the worktree for one whose folder is
             // gone, and `git worktree prune` forgets it.
-            bind(&at.copy, &at.copy, false),
-            bind(&link, &link, true),
-            same("", false),
-            same("/config", true),
-            same("/hooks", true),
-            same("/worktrees", true),
-            same(&format!("/worktrees/{}", at.name), false),
+            same(&at.copy, false),
+            same(&link, true),
+            same(&common, false),
+            same(&format!("{common}/config"), true),
+            same(&hooks, true),
+            same(&format!("{common}/worktrees"), true),
+            same(&own, false),
+            same(&format!("{own}/commondir"), true),
+            same(&config, true),
         ],
     })
+}
+
+fn check_apart(folder: &str, target: &str) -> Result<(), PluginError> {
+    let (folder, target) = (Path::new(folder), Path::new(target));
+    if !target.starts_with(folder) && !folder.starts_with(target) {
+        return Ok(());
+    }
+    Err(PluginError::failed_with_hint(
+        format!(
+            "a worktree cannot be at `{}` inside, because the repository `{}/.git` is seen there \
+             at its own path",
+            target.display(),
+            folder.display()
+        ),
+        "set `target` in `[workspace]` to another path, such as `/workspace`",
+    ))
 }
 
 fn step(label: String, argv: &[&str]) -> HostStep {

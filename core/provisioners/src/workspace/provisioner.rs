@@ -22,10 +22,13 @@ pub struct WorkspaceConfig {}
 ///   on the host.
 /// * `copy`: baked into a derived image; nothing comes back.
 /// * `clone`: a git clone on a new branch, kept on the host. Its `.git` belongs to the agent, so
-///   rather fetch from it than use git in it. What is not committed is not in it.
+///   fetch from it rather than use git in it. What is not committed is not in it.
 /// * `worktree`: a git worktree on a new branch, kept on the host. The agent can read the whole
 ///   history of the repository, and write its objects, branches and tags, those of submodules
-///   included; not its configuration, its hooks and the other worktrees.
+///   included; not its configuration, its hooks and the other worktrees. What it adds to lead
+///   git astray (`.git/commondir`) is removed at the end; use git in the repository while the
+///   agent runs only if you would let it have the folder itself. The new folder's content is
+///   the agent's: look at its branch from your own.
 /// * `none`: an empty folder.
 ///
 /// Clones and worktrees are named `BOTTLE-SESSION`, as is their branch unless one is set.
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn a_branch_of_the_users_choice() {
         let patch_ = patch(WorkspaceMode::Worktree, Some("topic")).unwrap();
-        let argv = &patch_.host_steps.last().unwrap().argv;
+        let argv = &patch_.host_steps[2].argv;
         assert!(
             argv.windows(2).any(|pair| pair == ["-b", "topic"]),
             "{argv:?}"
