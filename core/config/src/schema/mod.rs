@@ -3,6 +3,8 @@
 pub(crate) mod forms;
 pub(crate) mod plugin;
 
+use std::sync::LazyLock;
+
 use bottle_api::{AgentSpec, Guarantee, Registry};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -12,7 +14,7 @@ use crate::section::Sections;
 /// The JSON Schema (draft 2020-12) of a config file: the core's sections, the table of every
 /// plugin in `registry`, and the names there are to choose from.
 pub fn schema(registry: &Registry, presets: &[AgentSpec]) -> Value {
-    let mut root = core();
+    let mut root = CORE.clone();
     let backends = registry
         .backends()
         .map(|one| (one.name, one.summary, one.schema()));
@@ -44,8 +46,7 @@ pub fn schema(registry: &Registry, presets: &[AgentSpec]) -> Value {
 
 /// The section that has a key of this name.
 pub(crate) fn section_of(key: &str) -> Option<String> {
-    let root = core();
-    let sections = root["properties"].as_object()?;
+    let sections = CORE["properties"].as_object()?;
     let has = |schema: &Value| schema["properties"].get(key).is_some();
     let found = sections.iter().find(|(_, schema)| has(schema));
     found.map(|(name, _)| name.clone())
@@ -53,15 +54,16 @@ pub(crate) fn section_of(key: &str) -> Option<String> {
 
 /// Whether some section has a key of this name, or is called so.
 pub(crate) fn is_key(name: &str) -> bool {
-    core()["properties"].get(name).is_some() || section_of(name).is_some()
+    CORE["properties"].get(name).is_some() || section_of(name).is_some()
 }
 
-fn core() -> Value {
+/// Made once: every wrong key asks it.
+static CORE: LazyLock<Value> = LazyLock::new(|| {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     let generator = SchemaGenerator::new(settings);
     generator.into_root_schema_for::<Sections>().to_value()
-}
+});
 
 /// The tables of one kind of plugin. Their definitions move to the root, each plugin's under a
 /// name of its own, because a reference is looked up from there.
@@ -102,9 +104,10 @@ fn tables(
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
-            let whole = object.contains_key("properties")
-                && !object.contains_key("allOf")
-                && !object.contains_key("unevaluatedProperties");
+            let table = object.contains_key("properties")
+                || object.get("type").is_some_and(|name| name == "object");
+            let open = ["allOf", "unevaluatedProperties", "patternProperties"];
+            let whole = table && !open.iter().any(|word| object.contains_key(*word));
             if whole {
                 object.entry("additionalProperties").or_insert(json!(false));
             }

@@ -78,6 +78,7 @@ fn the_schema_refuses_what_does_not_load() {
         "[limits]\npids = 'many'",
         "[proxy.pipelock]\nzzz = 1",
         "[proxy.pipelock]\nmode = 'zzz'",
+        "[proxy.plain]\nmode = 'zzz'",
         "[backend.docker.registry]\nzzz = 1",
         "[zzz]",
     ] {
@@ -140,7 +141,7 @@ fn the_schema_names_what_there_is() {
     assert_eq!(launch["backend"]["enum"], json!(["docker", "other"]));
     assert_eq!(
         launch["proxies"]["items"]["enum"],
-        json!(["mitmproxy", "pipelock"])
+        json!(["mitmproxy", "pipelock", "plain"])
     );
     assert_eq!(
         launch["agent"]["examples"],

@@ -121,6 +121,20 @@ macro_rules! provisioner {
         }
     };
 }
+/// A proxy without settings.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct Nothing {}
+#[derive(Debug)]
+pub(crate) struct Plain;
+impl PluginBuild<dyn Proxy> for Plain {
+    const NAME: &'static str = "plain";
+    const SUMMARY: &'static str = "a sample proxy without settings";
+    type Config = Nothing;
+    fn build(_: Nothing) -> Result<Box<dyn Proxy>, ConfigError> {
+        Ok(Box::new(Mitmproxy(ProxyConfig::default())))
+    }
+}
+
 /// A provisioner that repositories may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -141,6 +155,7 @@ const HERE: Origin = Origin {
 static DOCKER: Registration<dyn Backend> = Registration::<dyn Backend>::of::<Docker>(HERE);
 static OTHER: Registration<dyn Backend> = Registration::<dyn Backend>::of::<Other>(HERE);
 static MITMPROXY: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Mitmproxy>(HERE);
+static PLAIN: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Plain>(HERE);
 static PIPELOCK: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Pipelock>(HERE);
 static PROMPT: Registration<dyn Provisioner> = Registration::<dyn Provisioner>::of::<Prompt>(HERE);
 static SKILLS: Registration<dyn Provisioner> = Registration::<dyn Provisioner>::of::<Skills>(HERE);
@@ -151,6 +166,7 @@ pub(crate) fn registry() -> Registry {
     registry.add_backend(&OTHER).unwrap();
     registry.add_proxy(&MITMPROXY).unwrap();
     registry.add_proxy(&PIPELOCK).unwrap();
+    registry.add_proxy(&PLAIN).unwrap();
     registry.add_provisioner(&PROMPT).unwrap();
     registry.add_provisioner(&SKILLS).unwrap();
     registry
