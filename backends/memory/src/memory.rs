@@ -156,6 +156,13 @@ impl Memory {
     pub fn exit(&self, role: &Role, status: i64) {
         self.each(role, |container| container.end(ExitStatus(status)));
     }
+    /// Kills the main process of a role for lack of memory.
+    pub fn out_of_memory(&self, role: &Role) {
+        self.each(role, |container| {
+            container.oom_killed = true;
+            container.end(ExitStatus(137));
+        });
+    }
     /// Writes a line to the log of a role.
     pub fn write(&self, role: &Role, line: &str) {
         self.each(role, |container| container.write(line.to_owned()));

@@ -47,6 +47,7 @@ pub(crate) struct Container {
     pub(crate) files: Files,
     pub(crate) started: bool,
     pub(crate) exit: Option<ExitStatus>,
+    pub(crate) oom_killed: bool,
     pub(crate) log: Vec<String>,
     pub(crate) output: broadcast::Sender<String>,
     pub(crate) input: Vec<u8>,
@@ -66,6 +67,7 @@ impl Container {
             files: Files::default(),
             started: false,
             exit: None,
+            oom_killed: false,
             log: vec![],
             output: broadcast::Sender::new(1024),
             input: vec![],
@@ -96,7 +98,7 @@ impl Container {
             name: self.name.clone(),
             running: self.running(),
             exit: self.exit,
-            oom_killed: false,
+            oom_killed: self.oom_killed,
         }
     }
     /// Whether an archive may write there.

@@ -115,3 +115,85 @@ fn host_file(path: &Path) -> Result<Vec<u8>, LaunchError> {
     };
     read().map_err(|error| host_error(path, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, io::Read as _, sync::Arc};
+
+    use bottle_api::{SecretRef, SecretString};
+    use tar::Archive;
+
+    use super::*;
+    use crate::{NoPrompt, PublicRoots, Secrets};
+
+    fn plan(path: &str, content: Content) -> FilePlan {
+        FilePlan {
+            path: path.into(),
+            mode: 0o400,
+            uid: 65534,
+            gid: 65534,
+            content,
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_quoted_where_they_must_be_and_folders_have_owners() {
+        let key = SecretRef::FromEnv("KEY".into());
+        let env = BTreeMap::from([("KEY".to_owned(), SecretString::from("a\"b"))]);
+        let secrets = Secrets::new(Arc::new(NoPrompt)).with_env(env);
+        let secrets = secrets.resolve(&[key.clone()].into()).await.unwrap();
+        let trust = TrustMaterial::new(None, PublicRoots::new(vec![]));
+        let sources = Sources {
+            secrets: &secrets,
+            trust: &trust,
+        };
+        let pieces = vec![
+            Piece::Text("raw ".into()),
+            Piece::Secret(key.clone()),
+            Piece::Text(" json ".into()),
+            Piece::JsonSecret(key.clone()),
+        ];
+        let files = [
+            plan("/v/sub/t", Content::Template(pieces)),
+            plan("/v/map", Content::SecretMap([("K".to_owned(), key)].into())),
+            plan("/opt/x", Content::Directory),
+            plan("/etc/deep/y", Content::Text("y".into())),
+        ];
+        let volume = VolumeRoot {
+            path: "/v".into(),
+            uid: 65534,
+            gid: 65534,
+        };
+        let bytes = pack(&files, vec![OwnTree("/v".into())], &[volume], &sources).unwrap();
+        let mut found = Vec::new();
+        for entry in Archive::new(bytes.as_ref()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            let mode = entry.header().mode().unwrap();
+            found.push(format!(
+                "{} {mode:o} {text}",
+                entry.path().unwrap().display()
+            ));
+        }
+        let want = [
+            "v/ 755 ",
+            "v/sub/ 755 ",
+            r#"v/sub/t 400 raw a"b json "a\"b""#,
+            r#"v/map 400 {"K":"a\"b"}"#,
+            "opt/x/ 400 ",
+            // No entry for `/etc`: that would change its owner.
+            "etc/deep/y 400 y",
+        ];
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let error = host_file(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(
+            error.contains("`/dev/zero`") && error.contains("not a regular"),
+            "{error}"
+        );
+    }
+}

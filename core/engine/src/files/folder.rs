@@ -147,3 +147,120 @@ fn text(path: &Path) -> Result<&str, LaunchError> {
     path.to_str()
         .ok_or_else(|| host_error(&PathBuf::from(path), &io::Error::other("it is not UTF-8")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, os::unix::fs::symlink, process::Command};
+
+    use tar::{Archive, EntryType};
+
+    use super::*;
+    use crate::files::OwnTree;
+
+    const OWNER: Owner = Owner {
+        mode: 0o600,
+        uid: 1000,
+        gid: 1000,
+    };
+
+    fn packed(root: &Path) -> Result<BTreeMap<String, (EntryType, u32, String)>, String> {
+        let mut archive = ArchiveBuilder::new(vec![OwnTree("/home/agent".into())]);
+        add(&mut archive, root, "/home/agent/.x/skills", OWNER).map_err(|e| e.to_string())?;
+        let bytes = archive.finish().unwrap();
+        let mut found = BTreeMap::new();
+        for entry in Archive::new(bytes.as_ref()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            assert_eq!(entry.header().uid().unwrap(), 1000);
+            let mut content = String::new();
+            entry.read_to_string(&mut content).unwrap();
+            if let Some(link) = entry.link_name().unwrap() {
+                content = link.display().to_string();
+            }
+            let name = entry.path().unwrap().display().to_string();
+            let (kind, mode) = (entry.header().entry_type(), entry.header().mode().unwrap());
+            assert!(found.insert(name, (kind, mode, content)).is_none(), "twice");
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn modes_links_and_long_names_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let long = "n".repeat(120);
+        fs::create_dir_all(root.join("a").join(&long)).unwrap();
+        fs::write(root.join("a/run.sh"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(root.join("a/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(root.join("a").join(&long).join("deep"), "x").unwrap();
+        symlink("a/run.sh", root.join("link")).unwrap();
+        symlink("../gone", root.join("a/dangling")).unwrap();
+        let found = packed(root).unwrap();
+        let at = |name: &str| found[&format!("home/agent/.x/skills{name}")].clone();
+        assert_eq!(
+            found["home/agent/.x/"].1, 0o755,
+            "parents below the home are made"
+        );
+        assert!(
+            !found.contains_key("home/agent/"),
+            "the home itself is left alone"
+        );
+        assert_eq!(
+            at("/a/run.sh"),
+            (EntryType::Regular, 0o755, "#!/bin/sh\n".into())
+        );
+        assert_eq!(at(&format!("/a/{long}/deep")).2, "x");
+        assert_eq!(at("/link"), (EntryType::Symlink, 0o777, "a/run.sh".into()));
+        assert_eq!(at("/a/dangling").2, "../gone");
+    }
+
+    #[test]
+    fn nothing_from_outside_gets_in() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "x").unwrap();
+        let absolute = outside.path().join("secret").display().to_string();
+        for (name, target) in [
+            ("up", "../x"),
+            ("root", "/etc/passwd"),
+            ("absolute", absolute.as_str()),
+            ("round", "a/../../x"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("a")).unwrap();
+            symlink(target, folder.path().join(name)).unwrap();
+            let error = packed(folder.path()).unwrap_err();
+            assert!(error.contains(name) && error.contains("outside"), "{error}");
+        }
+        // Each link looks harmless by itself; together they leave.
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("in/b/c")).unwrap();
+        fs::create_dir(folder.path().join("in/s")).unwrap();
+        fs::write(folder.path().join("x"), "x").unwrap();
+        symlink("../../s", folder.path().join("in/b/c/d")).unwrap();
+        symlink("b/c/d/../../x", folder.path().join("in/out")).unwrap();
+        let error = packed(&folder.path().join("in")).unwrap_err();
+        assert!(
+            error.contains("out") && error.contains("outside"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn pipes_are_refused_and_missing_folders_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let error = packed(folder.path()).unwrap_err();
+        assert!(error.contains("neither a file"), "{error}");
+        let error = packed(Path::new("/nowhere/skills")).unwrap_err();
+        assert!(
+            error.contains("`/nowhere/skills`") && error.contains("No such file"),
+            "{error}"
+        );
+    }
+}

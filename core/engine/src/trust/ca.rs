@@ -225,6 +225,34 @@ mod tests {
         assert_eq!(store, material.part(CaPart::Pkcs12Truststore).unwrap());
     }
 
+    /// Java itself reads the store. The end-to-end tests do so too, inside a bottle.
+    #[test]
+    fn javas_own_tool_lists_every_certificate_as_trusted() {
+        let material = material();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truststore.p12");
+        std::fs::write(&path, material.part(CaPart::Pkcs12Truststore).unwrap()).unwrap();
+        let listed = std::process::Command::new("keytool")
+            .args([
+                "-list",
+                "-storetype",
+                "PKCS12",
+                "-storepass",
+                "changeit",
+                "-keystore",
+            ])
+            .arg(&path)
+            .output();
+        let Ok(listed) = listed else {
+            eprintln!("skipped: no `keytool` here (it is part of any Java runtime)");
+            return;
+        };
+        let text = String::from_utf8_lossy(&listed.stdout);
+        assert!(listed.status.success(), "{text}");
+        let want = material.roots.certificates().len() + 1;
+        assert_eq!(text.matches("trustedCertEntry").count(), want);
+    }
+
     #[test]
     fn without_a_ca_there_is_no_certificate_and_no_key() {
         let material = TrustMaterial::new(None, PublicRoots::new(vec![]));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bottle_api::{Event, ImagePlan, NamePlan, Role, SecretRef};
-use bottle_backend_memory::{Memory, MemoryConfig, Reply, Script};
+use bottle_api::{Event, ExitStatus, ImagePlan, NamePlan, Role, SecretRef};
+use bottle_backend_memory::{Call, Fault, Memory, MemoryConfig, Reply, Script};
 use bottle_engine::{AddressPool, LaunchError, Outcome};
 
 use crate::support::{Rig, chain_text};
@@ -233,4 +233,45 @@ async fn a_provisioner_that_fails_is_named() {
         text.contains("provisioner `helper` failed: setup said no"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_log_that_breaks_off_is_taken_up_again() {
+    let memory = Memory::default().fault(Call::first("logs proxy-1-back"), Fault::Error);
+    let mut rig = Rig::new(memory, FULL);
+    let session = rig.launch("s").await;
+    rig.memory
+        .write(&Role::new("proxy-1-back"), "deny evil.test no");
+    loop {
+        if let Event::Egress(egress) = rig.events.recv().await.unwrap() {
+            assert_eq!(egress.host.as_deref(), Some("evil.test"));
+            break;
+        }
+    }
+    let _ = session.shutdown().await;
+}
+
+#[tokio::test]
+async fn running_out_of_memory_is_told() {
+    let mut rig = Rig::new(Memory::default(), FULL);
+    let session = rig.launch("s").await;
+    rig.memory.out_of_memory(&Role::agent());
+    let outcome = session.wait().await;
+    assert_eq!(outcome.result.unwrap(), Some(ExitStatus(137)));
+    let told = |event: &Event| matches!(event, Event::Warning { message } if message.contains("[limits] memory"));
+    assert!(rig.reported().iter().any(told));
+}
+
+#[tokio::test]
+async fn a_hop_that_must_be_first_is_started_first() {
+    let memory = Memory::default().fault(
+        Call::first("create_container proxy-1-back-first"),
+        Fault::Late(Duration::from_millis(50)),
+    );
+    let rig = Rig::new(memory, &["front", "back-first"]);
+    let _ = rig.launch("s").await.shutdown().await;
+    let calls = rig.memory.calls();
+    let at = |what: &str| calls.iter().position(|c| c.what == what).unwrap();
+    assert!(at("start proxy-1-back-first") < at("start proxy-0-front"));
+    assert!(at("create_container proxy-0-front") < at("start proxy-1-back-first"));
 }

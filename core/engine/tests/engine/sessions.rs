@@ -2,7 +2,7 @@
 
 use bottle_api::{Decision, EgressEvent, Event, ExitStatus, Role};
 use bottle_backend_memory::Memory;
-use bottle_engine::{CleanOptions, SessionState, clean};
+use bottle_engine::{CleanOptions, SessionState, SessionStore, clean};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Rig, boxed};
@@ -242,5 +242,46 @@ async fn host_steps_are_undone_last_first_also_for_the_dead() {
             .filter(|c| c.what == "create_container agent")
             .count(),
         2
+    );
+}
+
+/// The test itself, run again as the process that takes over.
+const CHILD: &str = "BOTTLE_TEST_LEASE_STORE";
+
+#[test]
+fn a_lease_goes_to_another_process_without_a_gap() {
+    if let Some(root) = std::env::var_os(CHILD) {
+        let store = SessionStore::open(std::path::PathBuf::from(root)).unwrap();
+        let lease = store.lease_from_stdin(&"s".into()).unwrap();
+        assert_eq!(lease.session().as_str(), "s");
+        assert!(
+            store.lease_from_stdin(&"other".into()).is_err(),
+            "another session's"
+        );
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (rig, handover) = runtime.block_on(async {
+        let rig = Rig::new(Memory::default(), &[]);
+        let session = rig.launch("s").await;
+        let handover = session.detach().await.map_err(|o| o.result).unwrap();
+        (rig, handover)
+    });
+    let state = || rig.store.find("work").unwrap().unwrap().state;
+    let name = "sessions::a_lease_goes_to_another_process_without_a_gap";
+    let mut heir = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(CHILD, rig.store.root())
+        .stdin(handover.lease.into_stdio())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(state(), SessionState::Live, "held by the heir alone");
+    std::fs::write(rig.store.root().join("go"), "").unwrap();
+    assert!(heir.wait().unwrap().success());
+    assert_eq!(
+        state(),
+        SessionState::Dead,
+        "the heir is gone, and the lock with it"
     );
 }

@@ -92,10 +92,13 @@ impl Proxy for Front {
 
 /// Enforces hosts, cannot forward.
 #[derive(Debug, Default)]
-pub(crate) struct Back;
+pub(crate) struct Back {
+    /// The hop in front of it waits for it.
+    pub(crate) first: bool,
+}
 impl Proxy for Back {
     fn name(&self) -> &'static str {
-        "back"
+        if self.first { "back-first" } else { "back" }
     }
     fn chains(&self) -> bool {
         false
@@ -118,6 +121,7 @@ impl Proxy for Back {
             dlp: true,
             credentials: false,
         };
+        hop.start_first = self.first;
         hop.ready = check("back");
         hop.guarantees = vec![
             Statement::given(Guarantee::HostPolicy, "back", "strict list"),

@@ -86,7 +86,8 @@ pub(crate) fn boxed(names: &[&str]) -> (Proxies, Provisioners) {
     for name in names {
         match *name {
             "front" => proxies.push(Box::new(Front)),
-            "back" => proxies.push(Box::new(Back)),
+            "back" => proxies.push(Box::new(Back { first: false })),
+            "back-first" => proxies.push(Box::new(Back { first: true })),
             "trust" => provisioners.push(Box::new(Trust)),
             "helper" => provisioners.push(Box::new(Helper)),
             other => panic!("no plugin {other}"),
