@@ -5,6 +5,7 @@ mod ledger;
 mod plan;
 mod printer;
 mod progress;
+mod refusals;
 mod style;
 mod table;
 mod text;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bottle_api::{Event, Phase};
+use bottle_api::{Event, Phase, SessionId};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     sync::{
@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Ledger, Printer, text::seconds};
+use super::{Ledger, Printer, refusals::Refusals, text::seconds};
 
 /// Shows events until it is told to finish.
 #[derive(Debug)]
@@ -73,6 +73,7 @@ struct View {
     waiting: Vec<Event>,
     bars: Option<Bars>,
     tasks: Vec<String>,
+    refusals: Refusals,
 }
 
 impl View {
@@ -85,6 +86,7 @@ impl View {
             waiting: vec![],
             bars,
             tasks: vec![],
+            refusals: Refusals::default(),
         }
     }
 
@@ -108,6 +110,13 @@ impl View {
         }
         self.hold(false);
         self.clear_bars();
+        if !self.printer.json() {
+            let ledger = Ledger::of(&self.ledger);
+            let session = ledger.session().map(SessionId::as_str);
+            for line in self.refusals.lines(session) {
+                self.printer.note(line);
+            }
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -143,6 +152,7 @@ impl View {
             return;
         }
         match event {
+            Event::Egress(event) => self.refusals.note(event),
             Event::Warning { message } => self.printer.warn(message),
             Event::NameTaken { wanted, next } => {
                 self.printer
