@@ -84,6 +84,8 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
     let own = format!("{common}/worktrees/{}", at.name);
     let hooks = format!("{common}/hooks");
     let config = format!("{own}/config.worktree");
+    // The workspace's own, which git reads where `extensions.worktreeConfig` is set.
+    let main_config = format!("{common}/config.worktree");
     let same = |path: &str, read_only| bind(path, path, read_only);
     let mut add = step(
         format!(
@@ -91,7 +93,22 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
             at.folder, at.branch
         ),
         &[
-            "git", "-C", &at.folder, "worktree", "add", "--quiet", "-b", &at.branch, "--", &at.copy,
+            "git",
+            "-C",
+            &at.folder,
+            // An agent in mode `bind` could have left programs here; making a worktree would run
+            // them on the host.
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.fsmonitor=false",
+            "worktree",
+            "add",
+            "--quiet",
+            "-b",
+            &at.branch,
+            "--",
+            &at.copy,
         ],
     );
     // The one file the agent could add to lead git on the host to a configuration of its own.
@@ -112,6 +129,10 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
                 format!("make sure that `{config}` is there to be made read-only"),
                 &["touch", "--", &config],
             ),
+            step(
+                format!("make sure that `{main_config}` is there to be made read-only"),
+                &["touch", "--", &main_config],
+            ),
         ],
         mounts: vec![
             bind(&at.copy, &cx.workspace.target, false),
@@ -122,6 +143,7 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
             same(&link, true),
             same(&common, false),
             same(&format!("{common}/config"), true),
+            same(&main_config, true),
             same(&hooks, true),
             same(&format!("{common}/worktrees"), true),
             same(&own, false),
@@ -171,4 +193,53 @@ fn text(path: &Path) -> Result<String, PluginError> {
             "choose workspace mode `bind` or `copy`, or another folder",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use bottle_api::WorkspaceMode;
+
+    use super::*;
+    use crate::testing::Scene;
+
+    fn run(argv: &[String]) {
+        let output = Command::new(&argv[0]).args(&argv[1..]).output().unwrap();
+        assert!(output.status.success(), "{argv:?}: {output:?}");
+    }
+
+    #[test]
+    fn making_a_worktree_runs_no_program_of_the_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("repository");
+        let git = |rest: &[&str]| {
+            let mut argv = vec!["git".to_owned(), "-C".to_owned()];
+            argv.push(repository.display().to_string());
+            argv.extend(["-c", "user.name=a", "-c", "user.email=a@b.c"].map(str::to_owned));
+            argv.extend(rest.iter().map(|&word| word.to_owned()));
+            run(&argv);
+        };
+        std::fs::create_dir(&repository).unwrap();
+        git(&["init", "--quiet"]);
+        git(&["commit", "--quiet", "--allow-empty", "-m", "first"]);
+        let ran = folder.path().join("ran");
+        let program = repository.join(".git/hooks/post-checkout");
+        std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+        run(&["chmod".into(), "0755".into(), program.display().to_string()]);
+        git(&["config", "core.fsmonitor", &program.display().to_string()]);
+        let mut scene = Scene::default();
+        scene.workspace.mode = WorkspaceMode::Worktree;
+        scene.workspace.folder = repository.clone();
+        scene.workspace.keep = folder.path().join("keep");
+        let checkout = worktree(&scene.context()).unwrap();
+        for step in &checkout.steps {
+            run(&step.argv);
+        }
+        assert!(repository.join(".git/config.worktree").is_file());
+        assert!(!ran.exists(), "the repository's program ran on the host");
+        // It would have run: the test can fail.
+        git(&["checkout", "--quiet", "-b", "other"]);
+        assert!(ran.exists());
+    }
 }

@@ -72,18 +72,24 @@ impl Provisioner for Workspace {
                     include_git: workspace.include_git,
                     exclude: workspace.exclude.clone(),
                 });
+                patch.files.push(own_folder(cx));
             }
             WorkspaceMode::Clone => add(&mut patch, checkout::clone(cx)?),
             WorkspaceMode::Worktree => add(&mut patch, checkout::worktree(cx)?),
-            WorkspaceMode::None => patch.files.push(FilePlan {
-                path: workspace.target.clone(),
-                mode: 0o755,
-                uid: user.uid,
-                gid: user.gid,
-                content: Content::Directory,
-            }),
+            WorkspaceMode::None => patch.files.push(own_folder(cx)),
         }
         Ok(patch)
+    }
+}
+
+/// The folder itself, as the agent's; what is in it stays as it is.
+fn own_folder(cx: &ProvisionContext<'_>) -> FilePlan {
+    FilePlan {
+        path: cx.workspace.target.clone(),
+        mode: 0o755,
+        uid: cx.user.uid,
+        gid: cx.user.gid,
+        content: Content::Directory,
     }
 }
 
