@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 # name, literals of which one must be present (a fast search before the slow one), expression
@@ -112,17 +113,26 @@ class Finder:
         for text in self._placeholders.values():
             if text in data:
                 data = data.replace(text, b" ")
+        views = [data]
+        if b"%" in data:
+            views.append(unquote_to_bytes(data))
         for name, literals, expression in _SHAPES:
-            if any(literal in data for literal in literals) and expression.search(data):
-                return name
+            for view in views:
+                if any(literal in view for literal in literals) and expression.search(view):
+                    return name
         return None
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object, in order."""
 
 
 def json_strings(data: bytes) -> str | None:
     """Every string of a JSON document (keys too), one a line; `None` if it is none. This is
     what a plain-text scanner must be given, so that escapes hide nothing."""
     try:
-        document = json.loads(data)
+        # As pairs: a dict would drop all but the last value of a key that is given twice.
+        document = json.loads(data, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         return None
     out: list[str] = []
@@ -131,10 +141,10 @@ def json_strings(data: bytes) -> str | None:
         item = stack.pop()
         if isinstance(item, str):
             out.append(item)
-        elif isinstance(item, list):
-            stack.extend(reversed(item))
-        elif isinstance(item, dict):
-            for key, value in reversed(item.items()):
+        elif isinstance(item, _Pairs):
+            for key, value in reversed(item):
                 stack.append(value)
                 stack.append(key)
+        elif isinstance(item, list):
+            stack.extend(reversed(item))
     return "\n".join(out)

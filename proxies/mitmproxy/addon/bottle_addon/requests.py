@@ -241,10 +241,13 @@ class Requests:
 
 
 def _lines(headers: http.Headers, without: frozenset[str]) -> bytes:
-    values = (
-        vault.readable(value) for name, value in headers.items() if name.lower() not in without
+    # With the names: an agent chooses those, too.
+    lines = (
+        f"{name}\n{vault.readable(value)}"
+        for name, value in headers.items()
+        if name.lower() not in without
     )
-    return "\n".join(values).encode("utf-8", "surrogateescape")
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 _SCAN_HINT = "remove what is shaped like a secret from the request"

@@ -216,6 +216,12 @@ def test_placeholders_are_no_shapes() -> None:
     assert finder.placeholders(placeholder.encode()) == ["KEY"]
 
 
+def test_shapes_are_seen_through_percent_encoding() -> None:
+    finder = Finder({}, {})
+    assert finder.shape(b"/q?a=sk%2Dant-api03-" + b"other" * 8) == "anthropic-key"
+    assert finder.shape(b"/q?a=%67hp_" + b"a1B2" * 9) == "github-token"
+
+
 def test_ordinary_text_has_no_shape() -> None:
     finder = Finder({}, {})
     for text in (
@@ -232,6 +238,7 @@ def test_ordinary_text_has_no_shape() -> None:
 def test_json_strings() -> None:
     document = {"k\u0065y": ["a\nb", {"deep": "\u00e9"}], "n": 1, "z": None}
     assert json_strings(json.dumps(document).encode()) == "key\na\nb\ndeep\n\u00e9\nn\nz"
+    assert json_strings(b'{"a": "one", "a": "two"}') == "a\none\na\ntwo"
     assert json_strings(b"{") is None
     assert json_strings(b"[" * 100_000) is None
 
