@@ -42,21 +42,7 @@ impl Context {
     /// With the plugins that are linked in. None at all is a broken build, and said so.
     pub(crate) fn new(global: GlobalArgs, printer: Printer) -> Result<Self, Failure> {
         let registry = Registry::linked()?;
-        let missing = if registry.backends().next().is_none() {
-            Some("backend")
-        } else if registry.provisioners().next().is_none() {
-            Some("provisioner")
-        } else {
-            None
-        };
-        if let Some(kind) = missing {
-            return Err(
-                Failure::new(format!("no {kind} is linked into this binary")).hint(
-                    "build it with the feature `docker`, or name your plugin crates in its \
-                     `main.rs`: `use my_backend as _;`",
-                ),
-            );
-        }
+        complete(&registry)?;
         Ok(Self {
             printer,
             global,
@@ -124,5 +110,34 @@ impl Context {
         for launcher in all {
             launcher.finish().await;
         }
+    }
+}
+
+/// A crate that nobody names is not linked: then there is nothing to run anything with.
+fn complete(registry: &Registry) -> Result<(), Failure> {
+    let missing = if registry.backends().next().is_none() {
+        "backend"
+    } else if registry.provisioners().next().is_none() {
+        "provisioner"
+    } else {
+        return Ok(());
+    };
+    Err(
+        Failure::new(format!("no {missing} is linked into this binary")).hint(
+            "build it with the feature `docker`, or name your plugin crates in its `main.rs`: \
+             `use my_backend as _;`",
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_without_plugins_says_so() {
+        let failure = complete(&Registry::empty()).unwrap_err();
+        assert!(failure.summary().contains("no backend is linked"));
+        complete(&Registry::linked().unwrap()).unwrap();
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A third party's command is its plugins, named, and [`main`]:
 //!
-//! ```ignore
-//! use my_backend as _;
+//! ```no_run
+//! use bottle_backend_memory as _;
 //!
 //! fn main() -> std::process::ExitCode {
 //!     bottle_cli::main()

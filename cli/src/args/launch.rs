@@ -27,14 +27,20 @@ Examples:
   bottle run codex --detach && bottle attach codex
   git diff | bottle run claude -- -p 'Review this diff' > review.md")]
 pub(crate) struct RunArgs {
-    /// Start it in the background and print its name
+    /// Start it in the background and print its name; it has a terminal unless `--no-tty`, so
+    /// that `bottle attach` can join it
     #[arg(short, long)]
     pub(crate) detach: bool,
     /// Only say what would be done, as `bottle plan` does
     #[arg(long, conflicts_with = "detach")]
     pub(crate) dry_run: bool,
-    /// End the agent after this time and exit with 124
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// End the agent after this time, such as `90s` or `2h`, and exit with 124
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = humantime::parse_duration,
+        conflicts_with = "detach",
+    )]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) launch: LaunchArgs,
