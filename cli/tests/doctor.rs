@@ -108,3 +108,17 @@ fn every_runtime_in_the_image_is_asked_whether_it_trusts_the_authority() {
     }
     assert_eq!(check(&report, "deep", "nothing was left").0, "ok");
 }
+
+/// The other way round: a runtime that is pointed at another authority is found out.
+#[test]
+fn a_runtime_that_does_not_trust_the_authority_is_a_failure() {
+    let world = World::new();
+    let line = "doctor --json --deep shell --proxy mitmproxy --allow bottle-doctor.example \
+                --env SSL_CERT_FILE=/nowhere --env SSL_CERT_DIR=/nowhere";
+    let (code, report) = report(&world.command(line).output().unwrap());
+    assert_eq!(code, 1, "{report:#}");
+    let (status, hint) = check(&report, "deep", "Python does not trust");
+    assert_eq!(status, "fail");
+    assert!(hint.is_some());
+    assert_eq!(check(&report, "deep", "git trusts").0, "ok");
+}

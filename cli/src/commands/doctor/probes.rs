@@ -77,7 +77,8 @@ java \"$d/P.java\" \"$1\"; rm -r \"$d\"",
 ];
 
 /// Words of a refused certificate, in every tongue above.
-const UNTRUSTED: [&str; 9] = [
+const UNTRUSTED: [&str; 10] = [
+    "error setting certificate",
     "certificate problem",
     "certificate verif",
     "CERTIFICATE_VERIFY_FAILED",
@@ -148,6 +149,7 @@ mod tests {
             assert_eq!(Verdict::of(trusted), Verdict::Trusted, "{trusted}");
         }
         for untrusted in [
+            "curl: (77) error setting certificate file: /nowhere",
             "curl: (60) SSL certificate problem: unable to get local issuer certificate",
             "fatal: unable to access 'https://h/': server certificate verification failed.",
             "urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] x>",
