@@ -32,8 +32,9 @@ pub struct CleanOptions {
     pub dry_run: bool,
     /// Only this session.
     pub session: Option<SessionId>,
-    /// Also of other state directories (other users, other machines on the same engine): whether
-    /// those sessions live cannot be told from here.
+    /// Also of other state directories (other users, other machines on the same engine). Their
+    /// leases cannot be seen from here, so a session with a running container is spared, and a
+    /// launch of theirs that has started none yet is not.
     pub foreign: bool,
 }
 
@@ -123,7 +124,9 @@ pub async fn clean(
             dead.entry(record.session).or_default().1 = true;
         }
     }
-    dead.retain(|session, _| !store.is_live(session));
+    dead.retain(|session, (resources, _)| {
+        !store.is_live(session) && !runs_elsewhere(store, resources)
+    });
     if !options.dry_run {
         store.remove_unborn();
     }
@@ -148,6 +151,16 @@ pub async fn clean(
     let mut debris: Vec<Debris> = done.into_iter().flatten().collect();
     debris.sort_by(|a, b| a.session.cmp(&b.session));
     Ok(CleanReport { debris })
+}
+
+/// Whether a session of another state folder has a running container. Its lease cannot be seen
+/// from here, so what runs counts as alive.
+fn runs_elsewhere(store: &SessionStore, resources: &[OwnedResource]) -> bool {
+    let foreign = |resource: &&OwnedResource| resource.owner.instance != *store.instance();
+    resources
+        .iter()
+        .filter(foreign)
+        .any(|resource| resource.running)
 }
 
 /// Cleans one dead session; `None` when somebody else is at it.
