@@ -10,7 +10,7 @@ use bottle_e2e::engine::docker;
 
 use crate::{
     Round,
-    floor::subnet,
+    floor::{address, extra_hosts, subnet},
     template::{Container, Template},
 };
 
@@ -53,20 +53,16 @@ pub(crate) fn round(template: &Template, number: usize) -> Round {
 }
 
 fn bring_up(prefix: &str, template: &Template, container: &Container, number: usize) {
-    let address = |role: &str, host: u8| {
-        let at = template
-            .networks
-            .iter()
-            .position(|network| network.role == role);
-        let [a, b, c, d] = subnet(number, at.unwrap_or_default());
-        format!("{a}.{b}.{c}.{}", d + host)
-    };
+    let address = |role: &str, host: u8| address(template, number, role, host);
     let name = format!("{prefix}-{}", container.role);
     let (first, host) = container.networks.first().expect("a network");
     let mut args: Vec<String> = vec!["create".into(), "--name".into(), name.clone()];
     args.extend(["--network".into(), format!("{prefix}-{first}")]);
     args.extend(["--ip".into(), address(first, *host)]);
     args.extend(["--cap-drop", "ALL", "--security-opt", "no-new-privileges"].map(String::from));
+    for line in extra_hosts(template, container, number) {
+        args.extend(["--add-host".into(), line]);
+    }
     if container.host_config["ReadonlyRootfs"] == true {
         args.push("--read-only".into());
     }
@@ -120,9 +116,9 @@ fn bring_up(prefix: &str, template: &Template, container: &Container, number: us
         let (address, network) = (address(role, *host), format!("{prefix}-{role}"));
         docker(&["network", "connect", "--ip", &address, &network, &name]);
     }
-    if let Some(files) = &container.files {
+    if let Some((path, files)) = &container.files {
         let mut child = Command::new("docker")
-            .args(["cp", "-a", "-", &format!("{name}:/")])
+            .args(["cp", "-", &format!("{name}:{path}")])
             .stdin(Stdio::piped())
             .spawn()
             .expect("docker");

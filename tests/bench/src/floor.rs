@@ -85,6 +85,29 @@ pub(crate) fn subnet(number: usize, at: usize) -> [u8; 4] {
     [10, 217, block, 0]
 }
 
+/// The address of host number `host` on the network of that role.
+pub(crate) fn address(template: &Template, number: usize, role: &str, host: u8) -> String {
+    let at = template
+        .networks
+        .iter()
+        .position(|network| network.role == role);
+    let [a, b, c, d] = subnet(number, at.unwrap_or_default());
+    format!("{a}.{b}.{c}.{}", d + host)
+}
+
+/// The container's hosts file, with this round's addresses.
+pub(crate) fn extra_hosts(
+    template: &Template,
+    container: &Container,
+    number: usize,
+) -> Vec<String> {
+    container
+        .hosts
+        .iter()
+        .map(|(name, role, host)| format!("{name}:{}", address(template, number, role, *host)))
+        .collect()
+}
+
 async fn create_network(
     docker: &Docker,
     prefix: &str,
@@ -115,19 +138,12 @@ async fn bring_up(
     container: &Container,
     number: usize,
 ) -> Result<String, bollard::errors::Error> {
-    let endpoint = |role: &str, host: u8| {
-        let at = template
-            .networks
-            .iter()
-            .position(|network| network.role == role);
-        let [a, b, c, d] = subnet(number, at.unwrap_or_default());
-        EndpointSettings {
-            ipam_config: Some(EndpointIpamConfig {
-                ipv4_address: Some(format!("{a}.{b}.{c}.{}", d + host)),
-                ..Default::default()
-            }),
+    let endpoint = |role: &str, host: u8| EndpointSettings {
+        ipam_config: Some(EndpointIpamConfig {
+            ipv4_address: Some(address(template, number, role, host)),
             ..Default::default()
-        }
+        }),
+        ..Default::default()
     };
     let (first, host) = container.networks.first().expect("a network");
     let mut body: ContainerCreateBody =
@@ -136,6 +152,7 @@ async fn bring_up(
         serde_json::from_value(container.host_config.clone()).expect("a host config");
     let name = format!("{prefix}-{first}");
     host_config.network_mode = Some(name.clone());
+    host_config.extra_hosts = Some(extra_hosts(template, container, number));
     body.host_config = Some(host_config);
     body.labels = None;
     body.networking_config = Some(NetworkingConfig {
@@ -154,8 +171,10 @@ async fn bring_up(
             .connect_network(&format!("{prefix}-{role}"), request)
             .await?;
     }
-    if let Some(files) = &container.files {
-        let options = UploadToContainerOptionsBuilder::default().path("/").build();
+    if let Some((path, files)) = &container.files {
+        let options = UploadToContainerOptionsBuilder::default()
+            .path(path)
+            .build();
         docker
             .upload_to_container(&id, Some(options), bollard::body_full(files.clone()))
             .await?;

@@ -18,10 +18,14 @@ pub(crate) struct Container {
     pub(crate) config: Value,
     /// `HostConfig` of its inspection.
     pub(crate) host_config: Value,
+    /// Lines of its hosts file that name a container of the launch: name, network, host number.
+    pub(crate) hosts: Vec<(String, String, u8)>,
     /// Roles of its networks and its host number on each.
     pub(crate) networks: Vec<(String, u8)>,
-    /// Its files, as an archive for `/`.
-    pub(crate) files: Option<Bytes>,
+    /// Its volume's path and files, as an archive for that path.
+    pub(crate) files: Option<(String, Bytes)>,
+    /// Its addresses in the real launch, with the network's role.
+    addresses: Vec<(String, String)>,
     /// The readiness check of a hop.
     pub(crate) ready: Option<Vec<String>>,
 }
@@ -71,6 +75,7 @@ pub(crate) async fn take(world: &World, runtime: &str) -> Template {
         .map(|name| container(name, &plan))
         .collect();
     containers.sort_by(|a, b| b.role.cmp(&a.role));
+    resolve_hosts(&mut containers);
     assert_eq!((networks.len(), containers.len()), (3, 3), "{owned:?}");
     assert_code(&world.run(&["stop", &name]), 0);
     Template {
@@ -113,6 +118,7 @@ fn container(name: &str, plan: &Value) -> Container {
         .as_str()
         .expect("a role")
         .to_owned();
+    let mut addresses = Vec::new();
     let mut networks: Vec<(String, u8)> = seen["NetworkSettings"]["Networks"]
         .as_object()
         .expect("networks")
@@ -126,6 +132,7 @@ fn container(name: &str, plan: &Value) -> Container {
                 .as_str()
                 .expect("a role")
                 .to_owned();
+            addresses.push((address.to_string(), role.clone()));
             (role, address.octets()[3] % 16)
         })
         .collect();
@@ -136,6 +143,7 @@ fn container(name: &str, plan: &Value) -> Container {
         .flatten()
         .find(|sidecar| sidecar["container"]["owner"]["role"] == role.as_str());
     Container {
+        hosts: extra_hosts(&seen["HostConfig"]),
         files: volumes(name, &seen),
         ready: sidecar.and_then(|sidecar| {
             let argv = sidecar["ready"]["exec"]["argv"].as_array()?;
@@ -145,6 +153,7 @@ fn container(name: &str, plan: &Value) -> Container {
                     .collect(),
             )
         }),
+        addresses,
         role,
         config: seen["Config"].clone(),
         host_config: seen["HostConfig"].clone(),
@@ -152,18 +161,51 @@ fn container(name: &str, plan: &Value) -> Container {
     }
 }
 
-/// The content of the container's volumes as one archive for `/`. The agent has none: its
-/// files are small, and an archive of the same size stands for them.
-fn volumes(name: &str, seen: &Value) -> Option<Bytes> {
+/// The path and content of the container's volume. The agent has none, and its files are few.
+fn volumes(name: &str, seen: &Value) -> Option<(String, Bytes)> {
     let mount = seen["Mounts"]
         .as_array()?
         .iter()
         .find(|mount| mount["Type"] == "volume")?;
     let target = mount["Destination"].as_str()?;
     let output = std::process::Command::new("docker")
-        .args(["cp", "-a", &format!("{name}:{target}"), "-"])
+        .args(["cp", "-a", &format!("{name}:{target}/."), "-"])
         .output()
         .expect("docker cp");
     assert!(output.status.success(), "docker cp {name}:{target}");
-    Some(Bytes::from(output.stdout))
+    Some((target.to_owned(), Bytes::from(output.stdout)))
+}
+
+/// Names and addresses of the container's hosts file.
+fn extra_hosts(host_config: &Value) -> Vec<(String, String, u8)> {
+    host_config["ExtraHosts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|line| line.as_str()?.split_once(':'))
+        .map(|(name, address)| (name.to_owned(), address.to_owned(), 0))
+        .collect()
+}
+
+/// Puts places on networks where the hosts files name addresses of the real launch.
+fn resolve_hosts(containers: &mut [Container]) {
+    let known: Vec<(String, String)> = containers
+        .iter()
+        .flat_map(|container| container.addresses.clone())
+        .collect();
+    for container in containers {
+        container.hosts.retain_mut(|(_, place, host)| {
+            let Some((address, role)) = known.iter().find(|(address, _)| address == place) else {
+                return false;
+            };
+            let last: u8 = address
+                .rsplit('.')
+                .next()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default();
+            *host = last % 16;
+            place.clone_from(role);
+            true
+        });
+    }
 }
