@@ -11,6 +11,7 @@
 
 mod backend;
 mod config;
+mod duration_ms;
 mod egress;
 mod error;
 mod event;

@@ -140,7 +140,7 @@ pub struct ContainerPlan {
     /// A terminal and an open standard input.
     pub stdio: Stdio,
     /// How long a stop may take before the kill.
-    #[serde(with = "duration_ms")]
+    #[serde(with = "crate::duration_ms")]
     pub stop_grace: Duration,
 }
 
@@ -378,7 +378,7 @@ pub enum ReadyCheck {
         /// The program.
         argv: Vec<String>,
         /// Upper limit of the whole wait.
-        #[serde(with = "duration_ms")]
+        #[serde(with = "crate::duration_ms")]
         timeout: Duration,
     },
 }
@@ -393,17 +393,4 @@ pub struct HostStep {
     /// Undoes it when the launch fails, and at teardown; `None` keeps the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Vec<String>>,
-}
-
-mod duration_ms {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
-    }
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
-        u64::deserialize(d).map(Duration::from_millis)
-    }
 }
