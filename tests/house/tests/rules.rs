@@ -57,7 +57,10 @@ fn allowed(krate: &str) -> Option<&'static [&'static str]> {
 #[test]
 fn crates_depend_only_downwards() {
     let all = dependencies();
-    assert!(all.contains_key("bottle-engine"), "metadata lists our crates");
+    assert!(
+        all.contains_key("bottle-engine"),
+        "metadata lists our crates"
+    );
     let mut wrong = Vec::new();
     for (krate, wanted) in &all {
         let Some(allowed) = allowed(krate) else {
@@ -79,7 +82,12 @@ fn only_the_command_and_the_tests_name_plugins() {
             || (name.starts_with("bottle-backend-") && name != "bottle-backend-common")
     };
     for (krate, wanted) in dependencies() {
-        let may = ["bottle-cli", "bottle-e2e", "bottle-bench", "bottle-conformance"];
+        let may = [
+            "bottle-cli",
+            "bottle-e2e",
+            "bottle-bench",
+            "bottle-conformance",
+        ];
         if !may.contains(&krate.as_str()) {
             let named: Vec<_> = wanted.iter().filter(|name| plugins(name)).collect();
             assert!(named.is_empty(), "{krate} names {named:?}");
