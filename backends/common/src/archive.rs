@@ -40,6 +40,9 @@ pub enum PackError {
     /// A path that must lie inside of the context does not.
     #[error("`{}` is not a path inside of the context", .0.display())]
     Outside(PathBuf),
+    /// The place inside of an image is not absolute, or leads upwards.
+    #[error("`{}` is no absolute path inside of a container", .0.escape_debug())]
+    Target(String),
     /// A bad line in `.dockerignore`.
     #[error("`{}`, {source}", path.display())]
     Ignore {
@@ -126,16 +129,19 @@ pub(crate) struct Packer<W: Write> {
     tar: Builder<W>,
     hash: Sha256,
     owner: Owner,
+    /// Where everything lies inside of the archive; empty for its root.
+    prefix: PathBuf,
 }
 
 impl<W: Write> Packer<W> {
-    pub(crate) fn new(out: W, owner: Owner) -> Self {
+    pub(crate) fn new(out: W, owner: Owner, prefix: PathBuf) -> Self {
         let mut tar = Builder::new(out);
         tar.follow_symlinks(false);
         Self {
             tar,
             hash: Sha256::new(),
             owner,
+            prefix,
         }
     }
 
@@ -154,17 +160,21 @@ impl<W: Write> Packer<W> {
         self.describe("file", path, mode);
         self.mix("content", bytes);
         self.tar
-            .append_data(&mut header, path, bytes)
+            .append_data(&mut header, self.prefix.join(path), bytes)
             .map_err(PackError::Write)
     }
 
-    /// The root folder itself, so that its mode and owner are kept too.
+    /// The folder at the prefix itself, so that its mode and owner are kept too. The root of an
+    /// archive has neither: engines leave the place they unpack to as it is.
     pub(crate) fn root(&mut self, mode: u32) -> Result<(), PackError> {
+        self.describe("folder", Path::new("."), mode);
+        if self.prefix.as_os_str().is_empty() {
+            return Ok(());
+        }
         let mut header = self.header(EntryType::Directory, mode, 0);
         header.set_size(0);
-        self.describe("folder", Path::new("."), mode);
         self.tar
-            .append_data(&mut header, "./", io::empty())
+            .append_data(&mut header, &self.prefix, io::empty())
             .map_err(PackError::Write)
     }
 
@@ -178,7 +188,7 @@ impl<W: Write> Packer<W> {
             header.set_size(0);
             self.describe("folder", &entry.path, mode);
             self.tar
-                .append_data(&mut header, &entry.path, io::empty())
+                .append_data(&mut header, self.prefix.join(&entry.path), io::empty())
                 .map_err(PackError::Write)
         } else if entry.metadata.is_symlink() {
             let target = std::fs::read_link(&full).map_err(|error| PackError::read(full, error))?;
@@ -187,7 +197,7 @@ impl<W: Write> Packer<W> {
             self.describe("link", &entry.path, 0o777);
             self.mix("target", target.as_os_str().as_bytes());
             self.tar
-                .append_link(&mut header, &entry.path, &target)
+                .append_link(&mut header, self.prefix.join(&entry.path), &target)
                 .map_err(PackError::Write)
         } else {
             self.file(&entry.path, &full)
@@ -218,7 +228,8 @@ impl<W: Write> Packer<W> {
             hash: &mut self.hash,
             failed: None,
         };
-        let result = self.tar.append_data(&mut header, path, &mut reader);
+        let inside = self.prefix.join(path);
+        let result = self.tar.append_data(&mut header, inside, &mut reader);
         match (result, reader.failed) {
             (Ok(()), _) => Ok(()),
             (Err(_), Some(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

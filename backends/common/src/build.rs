@@ -70,7 +70,7 @@ impl BuildInput<'_> {
     pub fn dockerfile_text(&self) -> Result<String, PackError> {
         match self {
             Self::Recipe(recipe) => Ok(recipe.dockerfile.clone()),
-            Self::Derive { base, derive } => Ok(derive_dockerfile(base, &derive.target)),
+            Self::Derive { base, .. } => Ok(derive_dockerfile(base)),
             Self::Context(context) => {
                 let path = context.context.join(inside(&context.dockerfile)?);
                 fs::read_to_string(&path).map_err(|error| PackError::read(path, error))
@@ -102,8 +102,8 @@ impl BuildInput<'_> {
     /// and an earlier [`BuildInput::digest`].
     pub fn archive(&self) -> Result<Archive, PackError> {
         let mut file = BufWriter::new(tempfile::tempfile().map_err(PackError::Write)?);
-        let (digest, left_out) = if let Self::Derive { base, derive } = self {
-            nested(&mut file, &derive_dockerfile(base, &derive.target), |out| {
+        let (digest, left_out) = if let Self::Derive { base, .. } = self {
+            nested(&mut file, &derive_dockerfile(base), |out| {
                 self.pack(out)
                     .map(|(_, digest, left_out)| (digest, left_out))
             })?
@@ -125,14 +125,17 @@ impl BuildInput<'_> {
     }
 
     fn pack<W: Write>(&self, out: W) -> Result<(W, Digest, Vec<PathBuf>), PackError> {
-        let owner = match self {
-            Self::Derive { derive, .. } => Owner {
-                uid: derive.uid,
-                gid: derive.gid,
-            },
-            Self::Recipe(_) | Self::Context(_) => Owner::ROOT,
+        let (owner, prefix) = match self {
+            Self::Derive { derive, .. } => (
+                Owner {
+                    uid: derive.uid,
+                    gid: derive.gid,
+                },
+                below_root(&derive.target)?,
+            ),
+            Self::Recipe(_) | Self::Context(_) => (Owner::ROOT, PathBuf::new()),
         };
-        let mut packer = Packer::new(out, owner);
+        let mut packer = Packer::new(out, owner, prefix);
         packer.mix("format", FORMAT.as_bytes());
         packer.mix("dockerfile", self.dockerfile().as_bytes());
         packer.mix("target", self.target().unwrap_or_default().as_bytes());
@@ -225,18 +228,27 @@ fn inside(path: &Path) -> Result<&Path, PackError> {
     }
 }
 
-/// `ADD` of a local tar keeps owners, modes and links, and needs no shell in the image.
-fn derive_dockerfile(base: &ImageId, target: &str) -> String {
-    // The instruction's words are expanded like a shell's even in the JSON form.
-    let mut escaped = String::with_capacity(target.len());
-    for c in target.chars() {
-        if matches!(c, '\\' | '$' | '"' | '\'') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
+/// The path inside of an image, without its leading slash.
+fn below_root(target: &str) -> Result<PathBuf, PackError> {
+    let outside = || PackError::Target(target.to_owned());
+    let mut parts = Path::new(target).components();
+    if parts.next() != Some(Component::RootDir) {
+        return Err(outside());
     }
-    let words = serde_json::json!([LAYER, format!("{}/", escaped.trim_end_matches('/'))]);
-    format!("FROM {base}\nADD {words}\n")
+    let path = parts.as_path();
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if plain {
+        Ok(path.to_owned())
+    } else {
+        Err(outside())
+    }
+}
+
+/// `ADD` of a local tar keeps owners, modes and links, and needs no shell in the image.
+fn derive_dockerfile(base: &ImageId) -> String {
+    format!("FROM {base}\nADD {LAYER} /\n")
 }
 
 /// Writes an archive that holds a Dockerfile and the archive written by `inner`, whose length is
@@ -246,7 +258,7 @@ fn nested<W: Write + Seek, T>(
     dockerfile: &str,
     inner: impl FnOnce(&mut W) -> Result<T, PackError>,
 ) -> Result<T, PackError> {
-    let mut outer = Packer::new(Vec::new(), Owner::ROOT);
+    let mut outer = Packer::new(Vec::new(), Owner::ROOT, PathBuf::new());
     outer.bytes(Path::new(DEFAULT_DOCKERFILE), 0o644, dockerfile.as_bytes())?;
     let (mut head, _) = outer.finish()?;
     // An archive ends in two empty blocks; here it goes on.

@@ -91,6 +91,14 @@ fn derive(folder: &Path) -> Derive {
     }
 }
 
+/// Names relative to the target.
+fn inside(seen: &Seen) -> Vec<String> {
+    let names = names(seen).into_iter();
+    names
+        .filter_map(|name| name.strip_prefix("work/").map(str::to_owned))
+        .collect()
+}
+
 /// The outer archive's Dockerfile and the layer inside.
 fn layer(derive: &Derive) -> (String, Seen) {
     let base = ImageId::new("sha256:abc");
@@ -114,11 +122,8 @@ fn layer(derive: &Derive) -> (String, Seen) {
 fn a_working_folder_keeps_contents_modes_and_links() {
     let dir = workspace();
     let (dockerfile, seen) = layer(&derive(dir.path()));
-    assert_eq!(
-        dockerfile,
-        "FROM sha256:abc\nADD [\"layer.tar\",\"/work/\"]\n"
-    );
-    let get = |name: &str| seen[name.as_bytes()].clone();
+    assert_eq!(dockerfile, "FROM sha256:abc\nADD layer.tar /\n");
+    let get = |name: &str| seen[format!("work/{name}").as_bytes()].clone();
     assert_eq!(
         get("src/main.rs"),
         ('f', 0o644, 1234, b"fn main() {}".to_vec())
@@ -131,9 +136,10 @@ fn a_working_folder_keeps_contents_modes_and_links() {
         b"/etc/passwd",
         "as a link, never its target"
     );
+    let own = &seen[b"work".as_slice()];
     assert_eq!(
-        (get("./").0, get("./").1),
-        ('d', 0o750),
+        (own.0, own.1, own.2),
+        ('d', 0o750, 1234),
         "the folder itself"
     );
     assert!(
@@ -150,7 +156,7 @@ fn git_ignore_file_and_excludes_decide_what_goes_in() {
     let mut derive = derive(dir.path());
     derive.include_git = true;
     derive.exclude = vec!["*.rs".into(), "!main.rs".into(), "/vendor/".into()];
-    let found = names(&layer(&derive).1);
+    let found = inside(&layer(&derive).1);
     for (name, inside) in [
         (".git/HEAD", true),
         ("src/main.rs", true),
@@ -178,7 +184,7 @@ fn something_inside_of_an_excluded_folder_can_be_taken_back() {
         "target\nvendor\n!target/debug\n",
         0o644,
     );
-    let found = names(&layer(&derive(dir.path())).1);
+    let found = inside(&layer(&derive(dir.path())).1);
     assert!(found.contains(&"target/debug/x".to_owned()));
     assert!(found.contains(&"target".to_owned()));
     assert!(!found.iter().any(|name| name.starts_with("vendor")));
@@ -273,21 +279,32 @@ fn odd_names_long_names_and_special_files() {
     .unwrap();
     assert_eq!(archive.left_out, [PathBuf::from("pipe")]);
     let (_, seen) = layer(&derive);
-    assert_eq!(seen[long.as_bytes()].3, b"x");
-    assert_eq!(seen[b"\xff\xfe".as_slice()].3, b"raw");
-    assert_eq!(seen[b"far".as_slice()].3.len(), 300);
+    assert_eq!(seen[format!("work/{long}").as_bytes()].3, b"x");
+    assert_eq!(seen[b"work/\xff\xfe".as_slice()].3, b"raw");
+    assert_eq!(seen[b"work/far".as_slice()].3.len(), 300);
 }
 
 #[test]
-fn a_targets_special_characters_reach_the_engine_as_they_are() {
+fn the_target_is_part_of_every_path_and_of_no_instruction() {
     let dir = workspace();
     let mut derive = derive(dir.path());
-    derive.target = "/a b/$HOME/\"q\"/".into();
-    assert!(
-        layer(&derive)
-            .0
-            .ends_with("ADD [\"layer.tar\",\"/a b/\\\\$HOME/\\\\\\\"q\\\\\\\"/\"]\n")
-    );
+    derive.target = "/a b/$HOME/\"q\"\nRUN x/".into();
+    let (dockerfile, seen) = layer(&derive);
+    assert_eq!(dockerfile, "FROM sha256:abc\nADD layer.tar /\n");
+    assert!(seen.contains_key(b"a b/$HOME/\"q\"\nRUN x/run.sh".as_slice()));
+    derive.target = "/".into();
+    assert!(layer(&derive).1.contains_key(b"run.sh".as_slice()));
+    let base = ImageId::new("b");
+    for target in ["", "work", "/a/../b", "../x"] {
+        derive.target = target.into();
+        let error = BuildInput::Derive {
+            base: &base,
+            derive: &derive,
+        }
+        .digest()
+        .unwrap_err();
+        assert!(matches!(error, PackError::Target(_)), "{target}: {error}");
+    }
 }
 
 fn recipe() -> Recipe {

@@ -33,7 +33,16 @@ pub(crate) async fn start(client: &Client, id: &ContainerId) -> Result<(), Backe
         )
         .await;
     started.map_err(|error| {
-        if error.to_string().contains("executable file not found") {
+        let text = error.to_string();
+        // In runc's words, and in gVisor's.
+        if [
+            "executable file not found",
+            "error finding executable",
+            "no such file or directory",
+        ]
+        .iter()
+        .any(|words| text.contains(words))
+        {
             error.with_hint("the command is not in the image, or not on its `PATH`")
         } else {
             error

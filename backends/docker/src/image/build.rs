@@ -205,30 +205,33 @@ fn failed(attempt: &Attempt<'_>, error: &BackendError, progress: &Progress) -> B
             )
             .with_hint("pull or load the base image by hand, or choose another image");
     }
-    let mut message = format!("failed at `{at}`: {detail}");
-    if !progress.lines.is_empty() {
-        message.push_str("; its last output:");
-    }
-    let error = attempt.error(BackendErrorKind::BuildFailed, &message);
-    if progress.lines.is_empty() {
+    let lines: Vec<_> = progress.lines.iter().map(String::as_str).collect();
+    let last = lines
+        .last()
+        .map_or(String::new(), |line| format!(": {line}"));
+    let error = attempt
+        .error(
+            BackendErrorKind::BuildFailed,
+            &format!("failed at `{at}`: {detail}{last}"),
+        )
+        .with_hint("run the build by hand with `docker build` to see all of its output");
+    if lines.is_empty() {
         error
     } else {
-        let lines: Vec<_> = progress.lines.iter().map(String::as_str).collect();
-        BackendError::new(
-            BackendErrorKind::BuildFailed,
-            attempt.operation,
-            format!(
-                "{}\n  {}",
-                error
-                    .to_string()
-                    .strip_prefix(&format!("{}: ", attempt.operation))
-                    .unwrap_or(&message),
-                lines.join("\n  ")
-            ),
-        )
+        error.with_source(LastLines(lines.join("\n")))
     }
-    .with_hint("run the build by hand with `docker build` to see all of its output")
 }
+
+/// What a failing step said last, a line each: the cause of its error.
+#[derive(Debug)]
+struct LastLines(String);
+
+impl std::fmt::Display for LastLines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the step's last output:\n{}", self.0)
+    }
+}
+impl std::error::Error for LastLines {}
 
 /// Where a build stands, and what it said last.
 struct Progress<'a> {
@@ -258,7 +261,7 @@ impl<'a> Progress<'a> {
             .push_str(&message.stream.unwrap_or_default());
         while let Some(end) = self.unfinished.find('\n') {
             let line: String = self.unfinished.drain(..=end).collect();
-            self.line(line.trim_end(), cx);
+            self.line(plain(&line).trim_end(), cx);
         }
     }
 
@@ -285,6 +288,21 @@ impl<'a> Progress<'a> {
             self.lines.push_back(line.to_owned());
         }
     }
+}
+
+/// Without the colours in which builders show standard error.
+fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' {
+            // Up to the letter that ends the sequence.
+            let _ = rest.find(char::is_ascii_alphabetic);
+        } else if c == '\t' || !c.is_control() {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// `Step 2/7 : RUN make`.

@@ -51,11 +51,15 @@ pub(super) async fn pull(
 /// engine or its disk.
 fn failed(error: BackendError, reference: &ImageReference, policy: PullPolicy) -> BackendError {
     let text = error.to_string();
-    let ours = matches!(
-        error.kind(),
-        BackendErrorKind::EngineDown | BackendErrorKind::Denied | BackendErrorKind::Timeout
-    );
-    if is_disk_full(&text) || (ours && !text.contains("registry")) {
+    let ours = match error.kind() {
+        BackendErrorKind::EngineDown | BackendErrorKind::Timeout => true,
+        // Newer engines pass a registry's refusal on under the same status as their own.
+        BackendErrorKind::Denied => {
+            text.contains("the engine's socket") || text.contains("denied by plugin")
+        }
+        _ => false,
+    };
+    if ours || is_disk_full(&text) {
         return error;
     }
     let registry = reference.registry();
@@ -198,6 +202,9 @@ mod tests {
             1,
             "{private}"
         );
+        let refused = Attempt::new("pull image", "x").refused(401, "unauthorized");
+        let refused = failed(refused, &reference, PullPolicy::Missing);
+        assert_eq!(refused.kind(), BackendErrorKind::ImageMissing, "Docker 28");
         let always = of("manifest unknown", PullPolicy::Always);
         assert_eq!(always.kind(), BackendErrorKind::Other);
         let down = BackendError::new(BackendErrorKind::EngineDown, "pull image", "gone");

@@ -36,11 +36,11 @@ fn a_failing_step_shows_its_last_lines_only() {
         text.starts_with("build image: `x`: failed at `Step 2/2 : RUN make`"),
         "{text}"
     );
-    assert!(text.contains("non-zero code: 2") && text.contains("\n  line 49"));
-    assert!(
-        !text.contains("line 29\n") && text.contains("line 30\n"),
-        "{text}"
-    );
+    assert!(text.ends_with("non-zero code: 2: line 49"), "{text}");
+    assert!(!text.contains('\n'), "one line: {text}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("\nline 30\n") && cause.ends_with("\nline 49"));
+    assert!(!cause.contains("line 29\n"), "{cause}");
 }
 
 #[test]
@@ -63,6 +63,12 @@ fn a_full_disk_and_a_missing_base_are_told_from_a_failing_step() {
         "COPY failed: file not found in build context",
     );
     assert_eq!(not_the_base.kind(), BackendErrorKind::BuildFailed);
+}
+
+#[test]
+fn colours_are_taken_off() {
+    assert_eq!(plain("\u{1b}[91mtwo\r\n\u{1b}[0m"), "two");
+    assert_eq!(plain("a\tb\u{1b}"), "a\tb");
 }
 
 #[test]
