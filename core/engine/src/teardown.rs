@@ -96,6 +96,11 @@ impl Teardown {
         });
     }
 
+    /// Forgets the steps of a stage: there is nothing left to undo.
+    pub(crate) fn forget(&self, stage: Stage) {
+        self.lock().retain(|step| step.stage != stage);
+    }
+
     /// Forgets all steps: somebody else has taken over the duty.
     pub(crate) fn disarm(&self) {
         self.lock().clear();

@@ -1,10 +1,6 @@
 //! Becoming the owner of a bottle that runs already.
 
-use std::{
-    collections::BTreeMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
 use bottle_api::{
     ContainerId, LaunchPlan, OwnedSelector, Phase, Proxy, ResourceKind, Role, SessionId,
@@ -76,8 +72,7 @@ async fn live(owned: &Owned<'_>, proxies: &[Arc<dyn Proxy>], wires: Wires) -> St
     }
     owned.hide(&owned.launcher.secrets.at_hand(&references(owned.plan)));
     let (name, agent) = owned.take_over()?;
-    let ended = Arc::new(AtomicBool::new(false));
-    owned.arm_stop(&agent, &ended);
+    owned.arm_stop(&agent);
     let hops = owned.running_hops(proxies).await?;
     // Nobody waiting means that the stop token is cancelled.
     let _ = wires.ready.send(Ready {
@@ -86,7 +81,7 @@ async fn live(owned: &Owned<'_>, proxies: &[Arc<dyn Proxy>], wires: Wires) -> St
         stdio: owned.plan.agent.stdio,
         process: None,
     });
-    owned.watch(&agent, &ended, &hops, wires.detach).await
+    owned.watch(&agent, &hops, wires.detach).await
 }
 
 impl Owned<'_> {

@@ -1,9 +1,6 @@
 //! The agent's container: named, filled, prepared; started when the chain is ready.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bottle_api::{
     BackendErrorKind, ContainerId, Event, Phase, PluginError, Process, Provisioner, ResourceKind,
@@ -33,8 +30,6 @@ pub(super) struct Agent {
     pub(super) id: ContainerId,
     /// The bottle's name.
     pub(super) name: String,
-    /// Set when it has ended by itself.
-    pub(super) ended: Arc<AtomicBool>,
 }
 
 impl Run<'_> {
@@ -120,11 +115,7 @@ impl Run<'_> {
         meta.container = Some(id.clone());
         let written = self.lease.write_meta(&meta);
         written.map_err(|error| self.attempt.fail(error.into()))?;
-        Ok(Agent {
-            id,
-            name,
-            ended: Arc::default(),
-        })
+        Ok(Agent { id, name })
     }
 
     /// A dead session may hold the name.
@@ -175,7 +166,7 @@ impl Run<'_> {
         } else {
             None
         };
-        self.arm_stop(&agent.id, &agent.ended);
+        self.arm_stop(&agent.id);
         let starting = backend.start(&agent.id);
         self.attempt.commit(Phase::Running, starting).await?;
         self.apply(agent).await?;

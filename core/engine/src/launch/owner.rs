@@ -81,7 +81,7 @@ async fn live(
         stdio: run.plan.agent.stdio,
         process,
     });
-    run.watch(&agent.id, &agent.ended, &hops, detach).await
+    run.watch(&agent.id, &hops, detach).await
 }
 
 fn meta(plan: &LaunchPlan, parts: &Parts) -> SessionMeta {

@@ -1,10 +1,7 @@
 //! What is armed before each act.
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -68,21 +65,14 @@ impl Owned<'_> {
             });
     }
 
-    /// Arms asking the agent to end. The flag is set when it has ended by itself.
-    pub(super) fn arm_stop(&self, id: &ContainerId, ended: &Arc<AtomicBool>) {
-        let (backend, id, ended) = (
-            Arc::clone(&self.launcher.backend),
-            id.clone(),
-            Arc::clone(ended),
-        );
+    /// Arms asking the agent to end; forgotten when it has ended by itself.
+    pub(super) fn arm_stop(&self, id: &ContainerId) {
+        let (backend, id) = (Arc::clone(&self.launcher.backend), id.clone());
         let grace = self.plan.agent.stop_grace;
         let limit = grace + Duration::from_secs(10);
         self.teardown
             .arm(Stage::Agent, "stop agent".to_owned(), limit, async move {
-                if !ended.load(Ordering::Relaxed) {
-                    backend.stop(&id, grace).await?;
-                }
-                Ok(())
+                Ok(backend.stop(&id, grace).await?)
             });
     }
 }

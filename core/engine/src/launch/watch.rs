@@ -1,12 +1,6 @@
 //! A running session: until the agent ends, the user says so, or somebody takes over.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use bottle_api::{BackendError, BackendErrorKind, ContainerId, Event, ExitStatus, Phase};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
@@ -18,6 +12,7 @@ use super::{
     hop::Hop,
     owned::Owned,
 };
+use crate::teardown::Stage;
 
 /// A connection that breaks does not end a session; so many in a row do.
 const RETRIES: u32 = 6;
@@ -41,7 +36,6 @@ impl Owned<'_> {
     pub(super) async fn watch(
         &self,
         agent: &ContainerId,
-        ended: &Arc<AtomicBool>,
         hops: &[Hop],
         mut detach: oneshot::Receiver<()>,
     ) -> Step<End> {
@@ -59,7 +53,7 @@ impl Owned<'_> {
                         let phase = Phase::Running;
                         self.attempt.fail(LaunchError::Backend { phase, source })
                     })?;
-                    ended.store(true, Ordering::Relaxed);
+                    self.teardown.forget(Stage::Agent);
                     self.tell_end(agent, status).await;
                     return Ok(End::Exited(status));
                 }

@@ -126,7 +126,11 @@ async fn whatever_call_of_a_launch_fails_nothing_is_left() {
                 }
                 assert!(outcome.teardown.is_clean(), "{case}: {outcome:?}");
                 // Each step finds its own: the last look had nothing to make good.
-                assert_eq!(outcome.teardown.failures().count(), 0, "{case}: {outcome:?}");
+                assert_eq!(
+                    outcome.teardown.failures().count(),
+                    0,
+                    "{case}: {outcome:?}"
+                );
                 rig.launcher.finish().await;
                 rig.assert_nothing_left(&case);
                 cases += 1;
