@@ -103,6 +103,11 @@ impl Diagnostic {
             text.clone_from(&self.message);
         }
         let mut text = text.trim_matches('\n').to_owned();
+        if let (Some((file, line, column)), false) = (self.place(), self.has_snippet()) {
+            let words = self.labels.iter().filter_map(LabeledSpan::label);
+            let place = format!("\n  at {file}:{line}:{column}");
+            text.push_str(&words.fold(place, |place, label| place + ": " + label));
+        }
         if let Some(help) = help {
             text.push_str("\n\nhint: ");
             text.push_str(&help.replace('\n', "\n      "));
@@ -121,6 +126,14 @@ impl Diagnostic {
             "line": place.map(|place| place.1),
             "column": place.map(|place| place.2),
             "labels": self.labels.iter().map(LabeledSpan::label).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Whether the text around every label can be shown.
+    fn has_snippet(&self) -> bool {
+        self.document.as_ref().is_some_and(|document| {
+            let mut labels = self.labels.iter();
+            labels.all(|label| document.fits_a_snippet(label.inner()))
         })
     }
 
@@ -147,7 +160,7 @@ impl miette::Diagnostic for Diagnostic {
         Some(Box::new(help))
     }
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let document = self.document.as_deref()?;
+        let document = self.document.as_deref().filter(|_| self.has_snippet())?;
         Some(document)
     }
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -11,6 +11,12 @@ use toml::{Spanned, de::DeTable};
 
 use crate::{redact, source::Layer};
 
+/// Lines longer than this are not shown: nobody reads them, and the renderer counts columns in
+/// 16 bits and panics beyond.
+const LONGEST_LINE: usize = 1000;
+/// More than a screen of text shows nobody where the mistake is.
+const LARGEST_SNIPPET: usize = 8 << 10;
+
 /// A text that configures. Keeps the text as written for reading, and shows a masked one: a
 /// snippet in an error must not print a secret that somebody wrote next to the mistake.
 pub(crate) struct Document {
@@ -82,6 +88,31 @@ impl Document {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
         (line, column)
+    }
+    /// Whether the lines of a span, and those around it, are short enough to be shown.
+    pub(crate) fn fits_a_snippet(&self, span: &SourceSpan) -> bool {
+        let text = self.shown.as_bytes();
+        let start = span.offset().min(text.len());
+        let end = start.saturating_add(span.len()).min(text.len());
+        let newline = |byte: &u8| *byte == b'\n';
+        let (before, within, after) = (&text[..start], &text[start..end], &text[end..]);
+        // One line of context either side, and one to spare.
+        let before: usize = before
+            .rsplit(newline)
+            .take(3)
+            .map(|line| line.len() + 1)
+            .sum();
+        let after: usize = after
+            .split(newline)
+            .take(3)
+            .map(|line| line.len() + 1)
+            .sum();
+        let from = (start + 1).saturating_sub(before);
+        let to = (end + after).saturating_sub(1).min(text.len());
+        within.len() <= LARGEST_SNIPPET
+            && text[from..to]
+                .split(newline)
+                .all(|line| line.len() <= LONGEST_LINE)
     }
     /// A message without the masked values of this text, and without anything else that looks
     /// like a secret.

@@ -56,7 +56,11 @@ pub(crate) struct Files<'a> {
 impl Files<'_> {
     /// A file and everything it extends, merged. `named` is where it was asked for.
     pub(crate) fn load(&mut self, path: &Path, named: &Source) -> Sections {
-        self.load_below(path, named, &mut vec![])
+        let folder = settled(path).parent().map(Path::to_owned);
+        // Whoever wrote the repository must not choose which of the user's files are opened:
+        // a mistake in one is shown with the lines around it.
+        let within = folder.filter(|_| self.layer == Layer::Project);
+        self.load_below(path, named, within.as_deref(), &mut vec![])
     }
 
     /// A profile, or a path, as `extends` and `--profile` name it.
@@ -67,9 +71,20 @@ impl Files<'_> {
         }
     }
 
-    fn load_below(&mut self, path: &Path, named: &Source, chain: &mut Vec<PathBuf>) -> Sections {
+    /// `within` is the folder that files may not lead out of.
+    fn load_below(
+        &mut self,
+        path: &Path,
+        named: &Source,
+        within: Option<&Path>,
+        chain: &mut Vec<PathBuf>,
+    ) -> Sections {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let path = &settled(path);
+        if let Some(folder) = within.filter(|folder| !real.starts_with(folder)) {
+            self.outside(path, folder, named);
+            return Sections::default();
+        }
         if chain.contains(&real) {
             chain.push(real);
             let circle: Vec<String> = chain.iter().map(|path| self.shown(path)).collect();
@@ -84,7 +99,8 @@ impl Files<'_> {
             );
             return Sections::default();
         }
-        let text = match read(path) {
+        // Through the checked path: a link that is changed meanwhile is not followed again.
+        let text = match read(if within.is_some() { &real } else { path }) {
             Ok(text) => text,
             Err(why) => {
                 let shown = self.shown(path);
@@ -108,11 +124,31 @@ impl Files<'_> {
         let mut below = Sections::default();
         for name in std::mem::take(&mut own.extends) {
             if let Some(path) = self.find(&name, document.base()) {
-                below = self.load_below(&path, &name.source, chain).over(below);
+                // A profile is the user's own, and so is what it builds on.
+                let within = within.filter(|_| is_path(&name));
+                let lower = self.load_below(&path, &name.source, within, chain);
+                below = lower.over(below);
             }
         }
         chain.pop();
         own.over(below)
+    }
+
+    fn outside(&self, path: &Path, folder: &Path, named: &Source) {
+        self.sink.push(
+            Diagnostic::error(format!(
+                "`{}` is outside of `{}`, and a repository's file may only build on files below \
+                 its own folder; it was not read",
+                self.shown(path),
+                folder.display()
+            ))
+            .at(named, "leads out of the repository")
+            .hint(format!(
+                "put a copy (not a link) into the repository, or make it a profile of your own \
+                 in `{}` and name that",
+                self.dirs.profiles().display()
+            )),
+        );
     }
 
     fn parse(&self, document: &Arc<Document>) -> Sections {
@@ -139,7 +175,7 @@ impl Files<'_> {
 
     /// The file that a name means: a path has a `/` or ends in `.toml`, all else is a profile.
     fn find(&self, name: &Located<String>, base: &Path) -> Option<PathBuf> {
-        if name.contains('/') || name.ends_with(".toml") {
+        if is_path(name) {
             return Some(absolute(name, base, &self.dirs.home));
         }
         let path = self.dirs.profile(name);
@@ -166,6 +202,11 @@ impl Files<'_> {
         let short = path.strip_prefix(self.cwd).unwrap_or(path);
         short.display().to_string()
     }
+}
+
+/// Whether `extends` or `--profile` means a path by this, and not a profile.
+fn is_path(name: &Located<String>) -> bool {
+    name.contains('/') || name.ends_with(".toml")
 }
 
 /// The path with its folder's links followed. The file itself may be a link: what it says is

@@ -75,6 +75,14 @@ impl<'a> Node<'a> {
             self.wrong_type("a string");
             return None;
         };
+        if text.contains('\0') {
+            self.wrong(
+                format!("`{}` holds a NUL character", self.key),
+                "holds a NUL",
+                "take it out: no variable, path or argument of a process can hold it",
+            );
+            return None;
+        }
         Some(text.as_ref())
     }
     pub(crate) fn located_text(&self) -> Option<Located<String>> {

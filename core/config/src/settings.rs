@@ -278,6 +278,14 @@ fn environment(sections: &mut Sections, flag: &str, paths: Paths<'_>, sink: &Sin
             );
             continue;
         }
+        if value.is_some_and(|value| value.contains('\0')) {
+            sink.push(
+                Diagnostic::error(format!("the value of `{name}` holds a NUL character"))
+                    .at(&word.source, "holds a NUL")
+                    .hint("take it out: no variable can hold it"),
+            );
+            continue;
+        }
         let value = match value {
             Some(value) => EnvValue::Literal(value.to_owned()),
             None => EnvValue::Secret(SecretRef::FromEnv(name.to_owned())),

@@ -4,6 +4,7 @@
 mod diagnostics;
 mod documents;
 mod extends;
+mod hostile;
 mod layers;
 mod plugins;
 mod robust;
