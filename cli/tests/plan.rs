@@ -16,7 +16,7 @@ fn plan(world: &World, line: &str) -> Value {
 fn the_whole_chain() {
     let world = World::new();
     world.user_config("[launch]\nagent = \"shell\"\n");
-    let plan = plan(&world, "plan --json --allow pypi.org");
+    let plan = plan(&world, "plan --json --allow registry.example.com");
     let proxies: Vec<&str> = plan["sidecars"]
         .as_array()
         .unwrap()
@@ -33,7 +33,7 @@ fn the_whole_chain() {
     assert_eq!(roles, ["link-0", "link-1", "egress"]);
     let hosts = plan["egress"]["allow"].as_array().unwrap();
     assert!(
-        hosts.iter().any(|rule| rule["host"] == "pypi.org"),
+        hosts.iter().any(|rule| rule["host"] == "registry.example.com"),
         "{hosts:?}"
     );
     assert_eq!(plan["guarantees"].as_array().unwrap().len(), 12);

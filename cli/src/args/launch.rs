@@ -23,7 +23,7 @@ use super::TerminalArgs;
 Examples:
   bottle run claude
   bottle run claude --prompt 'Fix the failing test' --name fix
-  bottle run shell --proxy mitmproxy --allow pypi.org -- pip download requests
+  bottle run shell --proxy mitmproxy --allow registry.example.com -- pip download requests
   bottle run codex --detach && bottle attach codex
   git diff | bottle run claude -- -p 'Review this diff' > review.md")]
 pub(crate) struct RunArgs {
@@ -111,7 +111,7 @@ pub(crate) struct PolicyArgs {
     /// The engine's runtime: `auto`, `runc`, `runsc`, or any other it knows
     #[arg(long, value_name = "NAME")]
     pub(crate) runtime: Option<String>,
-    /// A host to allow, such as `pypi.org` or `*.github.com`; may be repeated
+    /// A host to allow, such as `registry.example.com` or `*.github.com`; may be repeated
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
     /// A host to refuse whatever else allows it; may be repeated

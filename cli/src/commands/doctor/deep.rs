@@ -120,7 +120,7 @@ async fn probe_all(
                 AREA,
                 "no host is allowed by name, so no runtime has anywhere to connect to",
             )
-            .hint("add one: `--allow pypi.org`");
+            .hint("add one: `--allow registry.example.com`");
         return;
     };
     if !ends_tls {
