@@ -15,9 +15,7 @@ use crate::{
     NAME, archive,
     client::Client,
     config::DockerConfig,
-    container,
-    error::Attempt,
-    guarantees, image, logs, network, owned,
+    container, guarantees, image, logs, network, owned,
     probe::{self, Machine},
     process,
 };
@@ -66,13 +64,11 @@ impl Backend for Docker {
 
     async fn probe(&self) -> Result<BackendInfo, BackendError> {
         let client = self.client().await?;
-        let endpoint = client.transport.endpoint();
-        let attempt = Attempt::new("ask the engine", &endpoint.shown);
-        let info = client.call(&attempt, client.docker.info()).await?;
+        let info = client.info().await?;
         Ok(probe::describe(
             &client.server,
             &info,
-            endpoint,
+            client.transport.endpoint(),
             &Machine::here(),
         ))
     }

@@ -1,15 +1,19 @@
 //! A connected, negotiated client.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
-use bollard::{errors::Error as Bollard, models::SystemVersion};
+use bollard::{
+    errors::Error as Bollard,
+    models::{SystemInfo, SystemVersion},
+};
 use bottle_api::{BackendError, BackendErrorKind};
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 
 use crate::{
     config::DockerConfig,
     connect::{self, Refusal, Transport},
     error::Attempt,
+    probe::{has_own_kernel, own_kernels},
 };
 
 /// The oldest API with everything needed: Docker 20.10.
@@ -66,6 +70,8 @@ pub(crate) struct Client {
     pub(crate) server: Server,
     pub(crate) limit: Duration,
     pub(crate) image_limit: Duration,
+    /// Runtimes with a kernel of their own, once they were asked for.
+    own_kernels: OnceCell<BTreeSet<String>>,
 }
 
 impl Client {
@@ -90,7 +96,26 @@ impl Client {
             server,
             limit: config.limit(),
             image_limit: config.image_limit(),
+            own_kernels: OnceCell::new(),
         })
+    }
+
+    /// What the engine says about itself and its machine.
+    pub(crate) async fn info(&self) -> Result<SystemInfo, BackendError> {
+        let attempt = Attempt::new("ask the engine", &self.transport.endpoint().shown);
+        self.call(&attempt, self.docker.info()).await
+    }
+
+    /// Whether a runtime brings a kernel of its own, by the program it is.
+    pub(crate) async fn has_own_kernel(&self, runtime: &str) -> Result<bool, BackendError> {
+        if matches!(runtime, "runc" | "io.containerd.runc.v2") {
+            return Ok(false);
+        }
+        let names = self
+            .own_kernels
+            .get_or_try_init(|| async { self.info().await.map(|info| own_kernels(&info)) })
+            .await?;
+        Ok(names.contains(runtime) || has_own_kernel(runtime, None))
     }
 
     /// Waits for an answer, but not for ever.

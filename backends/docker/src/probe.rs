@@ -1,5 +1,7 @@
 //! What an engine says about itself, as a [`BackendInfo`].
 
+use std::collections::BTreeSet;
+
 use bollard::models::SystemInfo;
 use bottle_api::BackendInfo;
 
@@ -62,15 +64,12 @@ pub(crate) fn describe(
     let runtimes = info.runtimes.iter().flatten();
     described
         .runtimes
-        .extend(runtimes.clone().map(|(name, _)| name.clone()));
+        .extend(runtimes.map(|(name, _)| name.clone()));
     described.rootless = has_option(info, "rootless");
     described.local = is_local(info, machine);
     described.notes = notes(server, info, endpoint, described.local);
 
-    let own_kernel: Vec<_> = runtimes
-        .filter(|(name, runtime)| has_own_kernel(name, runtime.path.as_deref()))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let own_kernel: Vec<_> = own_kernels(info).into_iter().collect();
     let mut fact = |key: &str, value: String| {
         if !value.is_empty() {
             described.facts.insert(key.to_owned(), value);
@@ -86,6 +85,15 @@ pub(crate) fn describe(
         fact(fact::STRICT_PATHS, "yes".to_owned());
     }
     described
+}
+
+/// The runtimes with a kernel of their own.
+pub(crate) fn own_kernels(info: &SystemInfo) -> BTreeSet<String> {
+    let runtimes = info.runtimes.iter().flatten();
+    runtimes
+        .filter(|(name, runtime)| has_own_kernel(name, runtime.path.as_deref()))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// gVisor and Kata, by the program if the engine names it, else by the name.

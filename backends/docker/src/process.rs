@@ -78,7 +78,8 @@ pub(crate) async fn exec(
         ended,
         status: OnceCell::new(),
     };
-    if let Some(size) = request.tty.filter(|_| !client.server.api.exec_size()) {
+    // Older engines do not take the size at creation, and gVisor does not apply it.
+    if let Some(size) = request.tty {
         exec.resize(size).await?;
     }
     Ok(process(

@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use bottle_api::{ContainerPlan, ContainerRequest, Dns, ExposeSecret, Mount};
 
-use crate::{client::Server, probe::has_own_kernel};
+use crate::client::Server;
 
 /// gVisor's own threads count too, and too few kill it at the first exec.
 const MIN_PIDS_OWN_KERNEL: u64 = 512;
@@ -23,6 +23,7 @@ const STRICT_HOST: [(&str, &str); 2] = [
 
 pub(super) fn of(
     server: &Server,
+    own_kernel: bool,
     request: &ContainerRequest<'_>,
     endpoints: HashMap<String, EndpointSettings>,
 ) -> ContainerCreateBody {
@@ -54,7 +55,7 @@ pub(super) fn of(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         stop_timeout: Some(whole_seconds(plan.stop_grace)),
-        host_config: Some(host_config(server, request)),
+        host_config: Some(host_config(server, own_kernel, request)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
         }),
@@ -71,7 +72,7 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn host_config(server: &Server, request: &ContainerRequest<'_>) -> HostConfig {
+fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>) -> HostConfig {
     let plan = request.plan;
     let closed = plan.dns == Dns::Closed;
     let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
@@ -110,16 +111,12 @@ fn host_config(server: &Server, request: &ContainerRequest<'_>) -> HostConfig {
         log_config: Some(log_config()),
         mounts: Some(mounts(plan)),
         tmpfs: Some(tmpfs(plan)),
-        ..limits(plan)
+        ..limits(plan, own_kernel)
     }
 }
 
-fn limits(plan: &ContainerPlan) -> HostConfig {
+fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
     let limits = &plan.limits;
-    let own_kernel = plan
-        .runtime
-        .as_deref()
-        .is_some_and(|name| has_own_kernel(name, None));
     let memory = limits.memory.map(signed);
     HostConfig {
         memory,

@@ -159,12 +159,11 @@ fn a_failing_step_shows_its_last_lines() {
             .unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::BuildFailed, "{error}");
         let text = error.to_string();
-        assert!(
-            text.contains(": RUN echo one") && text.ends_with(": two"),
-            "{text}"
-        );
+        assert!(text.contains(": RUN echo one"), "{text}");
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.ends_with(":\none\ntwo"), "{cause:?}");
+        let mut lines: Vec<_> = cause.lines().skip(1).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["one", "two"], "{cause:?}");
     });
 }
 

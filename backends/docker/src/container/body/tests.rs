@@ -35,7 +35,10 @@ fn attachment(network: &str, internal: bool) -> ResolvedAttachment {
 fn made(server: &Server, plan: &ContainerPlan, networks: &[ResolvedAttachment]) -> HostConfig {
     let image = ImageId::new("sha256:x");
     let request = ContainerRequest::new(plan, "given", &image).networks(networks);
-    of(server, &request, HashMap::new()).host_config.unwrap()
+    let own_kernel = plan.runtime.as_deref() == Some("runsc");
+    of(server, own_kernel, &request, HashMap::new())
+        .host_config
+        .unwrap()
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn secrets_labels_and_words_are_in_the_body() {
     let request = ContainerRequest::new(&plan, "given", &image)
         .env(&env)
         .hosts(&hosts);
-    let body = of(&server(), &request, HashMap::new());
+    let body = of(&server(), false, &request, HashMap::new());
     assert_eq!(body.env, Some(vec!["KEY=value=1".into()]));
     assert_eq!(body.image.as_deref(), Some("sha256:x"));
     assert_eq!(body.entrypoint, Some(vec![String::new()]));
@@ -102,7 +105,7 @@ fn secrets_labels_and_words_are_in_the_body() {
     plan.entrypoint = None;
     plan.command = vec![];
     let request = ContainerRequest::new(&plan, "given", &image);
-    let body = of(&server(), &request, HashMap::new());
+    let body = of(&server(), false, &request, HashMap::new());
     assert_eq!((body.entrypoint, body.cmd), (None, None));
 }
 
