@@ -1,13 +1,17 @@
 # shellcheck shell=bash
 # Stage `engine` of cli/quickstart: a Docker engine that answers.
 
-# runsc's `--network=host` still means the container's own network namespace, served by the kernel's
-# TCP stack; Debian's runsc releases cannot set up their own stack on current kernels.
+# `--network=host` still means the container's own network namespace, served by the kernel's TCP
+# stack; Debian's runsc releases cannot set up their own stack on current kernels. The other two make
+# files that one side writes visible to the other, as `docker cp` and runc have it: without them the
+# sandbox keeps its writes to itself. Releases before 2024 do not do so, nor do they know the flag.
 daemon_config() {
-    cat <<'JSON'
+    local arguments='"--network=host"'
+    if runsc_current; then arguments+=', "--overlay2=none", "--file-access=shared"'; fi
+    cat <<JSON
 {
   "runtimes": {
-    "runsc": { "path": "/usr/bin/runsc", "runtimeArgs": ["--network=host"] }
+    "runsc": { "path": "/usr/bin/runsc", "runtimeArgs": [$arguments] }
   }
 }
 JSON
