@@ -156,7 +156,7 @@ impl Followed {
                 }
                 // Removed: the session ends, or somebody took it away.
                 Err(error) => {
-                    tracing::debug!(role = %self.role, %error, "the hop is gone");
+                    tracing::debug!(role = %self.role, kind = ?error.kind(), "the hop is gone");
                     log.ended.send_replace(Some(ExitStatus(-1)));
                     return;
                 }

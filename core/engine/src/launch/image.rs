@@ -20,7 +20,7 @@ impl Run<'_> {
             &plan.fallback,
         ) {
             (Err(error), Some(recipe)) if error.kind() == BackendErrorKind::ImageMissing => {
-                tracing::debug!(%error, "building it instead");
+                tracing::debug!(role = %container.owner.role, "building the image instead");
                 let recipe = ImageSource::Recipe(recipe.clone());
                 self.attempt
                     .wait(backend.ensure_image(&recipe, &cx))

@@ -188,6 +188,12 @@ impl Owned<'_> {
             session: self.plan.session.clone(),
         });
         let (left, unproven) = self.remains.found();
+        let unproven = unproven.map(|why| self.attempt.scrub(&why));
+        let clean = |step: StepOutcome| StepOutcome {
+            error: step.error.map(|why| self.attempt.scrub(&why)),
+            label: step.label,
+        };
+        let steps = steps.into_iter().map(clean).collect();
         TeardownReport {
             steps,
             left,

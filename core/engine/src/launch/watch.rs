@@ -86,7 +86,7 @@ impl Owned<'_> {
             if !passing || broken > RETRIES {
                 return Err(error);
             }
-            tracing::debug!(%error, "asking again");
+            tracing::debug!(kind = ?error.kind(), "waiting for the agent again");
             tokio::time::sleep(Duration::from_millis(200) * broken * broken).await;
         }
     }

@@ -107,6 +107,11 @@ async fn a_chain_must_enforce_what_the_policy_says() {
         "{text}"
     );
     assert!(hint.contains("decrypts"), "{hint}");
+    let (text, _) = refused(&["lax", "lax"], |_| {}).await;
+    assert!(
+        text.contains("(`lax`, `lax`) enforces the allowed hosts"),
+        "{text}"
+    );
     let (text, hint) = refused(&["back"], |_| {}).await;
     assert!(text.contains("`API_KEY` is to be injected"), "{text}");
     assert!(hint.contains("`env` or `file`"), "{hint}");

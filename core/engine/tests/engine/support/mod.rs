@@ -3,5 +3,5 @@
 mod plugins;
 mod rig;
 
-pub(crate) use plugins::{Back, Front, Helper, Trust};
+pub(crate) use plugins::{Back, Front, Helper, Lax, Trust};
 pub(crate) use rig::{Rig, boxed, chain_text, silence_injected_panics, spec};

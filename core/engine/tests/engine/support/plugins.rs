@@ -140,6 +140,27 @@ impl Proxy for Back {
     }
 }
 
+/// Lets everything through.
+#[derive(Debug, Default)]
+pub(crate) struct Lax;
+impl Proxy for Lax {
+    fn name(&self) -> &'static str {
+        "lax"
+    }
+    fn chains(&self) -> bool {
+        true
+    }
+    fn plan(&self, _: &HopContext<'_>) -> Result<HopPlan, PluginError> {
+        Ok(HopPlan::new(
+            ImagePlan::pull("lax:1", "proxy.lax.image"),
+            3128,
+        ))
+    }
+    fn parse_log(&self, _: &str) -> Option<EgressEvent> {
+        None
+    }
+}
+
 /// Data, and a file of the image that is changed.
 #[derive(Debug, Default)]
 pub(crate) struct Trust;

@@ -16,7 +16,7 @@ use bottle_engine::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Back, Front, Helper, Trust};
+use super::{Back, Front, Helper, Lax, Trust};
 
 /// What a user asks for.
 pub(crate) fn spec() -> LaunchSpec {
@@ -88,6 +88,7 @@ pub(crate) fn boxed(names: &[&str]) -> (Proxies, Provisioners) {
             "front" => proxies.push(Box::new(Front)),
             "back" => proxies.push(Box::new(Back { first: false })),
             "back-first" => proxies.push(Box::new(Back { first: true })),
+            "lax" => proxies.push(Box::new(Lax)),
             "trust" => provisioners.push(Box::new(Trust)),
             "helper" => provisioners.push(Box::new(Helper)),
             other => panic!("no plugin {other}"),
