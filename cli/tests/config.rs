@@ -52,7 +52,8 @@ fn a_mistake_is_shown_where_it_is() {
 #[test]
 fn show_names_every_source() {
     let world = World::new();
-    world.user_config("[launch]\nagent = \"shell\"\n[egress]\nallow = [\"registry.example.com\"]\n");
+    world
+        .user_config("[launch]\nagent = \"shell\"\n[egress]\nallow = [\"registry.example.com\"]\n");
     world.project_config("[limits]\nmemory = \"1GiB\"\n");
     let (code, out, err) = world.run("config show --allow files.example.com");
     assert_eq!(code, 0, "{err}");

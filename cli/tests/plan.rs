@@ -33,7 +33,9 @@ fn the_whole_chain() {
     assert_eq!(roles, ["link-0", "link-1", "egress"]);
     let hosts = plan["egress"]["allow"].as_array().unwrap();
     assert!(
-        hosts.iter().any(|rule| rule["host"] == "registry.example.com"),
+        hosts
+            .iter()
+            .any(|rule| rule["host"] == "registry.example.com"),
         "{hosts:?}"
     );
     assert_eq!(plan["guarantees"].as_array().unwrap().len(), 12);
