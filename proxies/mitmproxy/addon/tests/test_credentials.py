@@ -60,7 +60,7 @@ def test_the_origin_sees_the_real_value(proxy: Proxy, hop: Hop, world: World) ->
     assert world.origin.seen[0].all("x-api-key") == [SECRET]
     # By a tunnel, so the next hop never saw it.
     assert hop.lines == ["CONNECT llm.test:443 HTTP/1.1"]
-    event = proxy.event(host="llm.test", decision="allow")
+    event = proxy.event(url="https://llm.test/v1/messages", decision="allow")
     assert (event["credential"], event["class"]) == ("API_KEY", "credentialed")
 
 

@@ -125,7 +125,7 @@ def test_first_event_arrives_before_the_last_is_sent(proxy: Proxy, world: World)
         assert stream.chunk() == b"data: last\n\n"
         assert stream.chunk() == b""
         stream.close()
-        assert proxy.event(host=name, decision="allow", streamed=True)["resp_bytes"] == 25
+        assert proxy.event(url=url, decision="allow", streamed=True)["resp_bytes"] == 25
 
 
 def test_a_download_may_be_larger_than_the_request_limit(proxy: Proxy) -> None:
