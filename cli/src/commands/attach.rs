@@ -4,14 +4,12 @@ use super::{End, sessions};
 use crate::{
     args::AttachArgs,
     context::Context,
-    launch::Sweep,
     output::{Code, Failure},
     terminal::{Attach, Ended},
 };
 
 pub(super) async fn run(cx: &Context, args: AttachArgs) -> Result<End, Failure> {
     let store = Context::store()?;
-    let sweep = Sweep::dead(cx, &store);
     let found = sessions::running(cx, &store, &args.name)?;
     let Some(plan) = found.record.plan()? else {
         return Err(Failure::new(format!(
@@ -38,6 +36,5 @@ pub(super) async fn run(cx: &Context, args: AttachArgs) -> Result<End, Failure> 
         Ended::Cancelled => End::Stopped,
         Ended::OutputClosed => End::Code(Code::BROKEN_PIPE),
     };
-    sweep.finish().await;
     Ok(end)
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bottle_api::{Backend, ResourceKind};
-use bottle_config::Flags;
+use bottle_config::{Flags, TrustMode};
 use bottle_engine::{CleanOptions, Debris, SessionStore, clean};
 use serde_json::{Value, json};
 
@@ -43,11 +43,18 @@ pub(super) async fn run(cx: &Context, args: &CleanupArgs) -> Result<End, Failure
 /// The engine in use, and those that dead sessions ran on.
 async fn backends(cx: &Context, store: &SessionStore) -> Result<Vec<Arc<dyn Backend>>, Failure> {
     let mut backends = backends_of_the_dead(cx, store);
-    let config = cx.config(Flags::default())?;
-    match choose(cx, &config).await {
+    // A configuration that is broken, or asks for more than it may, does not keep the debris
+    // of earlier launches from being removed.
+    let loader = cx.loader(Flags::default(), TrustMode::Report);
+    let config = loader.and_then(|loader| Ok(loader.load(&cx.registry, &cx.presets)?));
+    let chosen = match config {
+        Ok(config) => choose(cx, &config).await,
+        Err(failure) => Err(failure),
+    };
+    match chosen {
         Ok(found) => backends.push(found.backend),
         Err(failure) if backends.is_empty() => return Err(failure),
-        Err(_) => {}
+        Err(failure) => cx.printer.warn(&failure.summary()),
     }
     // The same engine may be reached in two ways; one of each name and address is enough.
     let mut seen = BTreeSet::new();

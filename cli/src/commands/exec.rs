@@ -6,14 +6,12 @@ use super::{End, sessions};
 use crate::{
     args::ExecArgs,
     context::Context,
-    launch::Sweep,
     output::{Code, Failure},
     terminal::{self, Attach, Ended},
 };
 
 pub(super) async fn run(cx: &Context, args: ExecArgs) -> Result<End, Failure> {
     let store = Context::store()?;
-    let sweep = Sweep::dead(cx, &store);
     let found = sessions::running(cx, &store, &args.name)?;
     let tty = args.terminal.wants_tty(terminal::ours());
     let request = request(&args, tty);
@@ -37,7 +35,6 @@ pub(super) async fn run(cx: &Context, args: ExecArgs) -> Result<End, Failure> {
         Ended::Cancelled => End::Stopped,
         Ended::OutputClosed => End::Code(Code::BROKEN_PIPE),
     };
-    sweep.finish().await;
     Ok(end)
 }
 

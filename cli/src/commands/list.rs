@@ -10,7 +10,6 @@ use super::End;
 use crate::{
     args::ListArgs,
     context::Context,
-    launch::Sweep,
     output::{Failure, Table, age, guarantee_words},
 };
 
@@ -32,10 +31,9 @@ struct Row {
     words: String,
 }
 
-pub(super) async fn run(cx: &Context, args: &ListArgs) -> Result<End, Failure> {
+pub(super) fn run(cx: &Context, args: &ListArgs) -> Result<End, Failure> {
     let store = Context::store()?;
     let rows: Vec<Row> = store.sessions()?.iter().map(row).collect();
-    let sweep = Sweep::dead(cx, &store);
     if cx.printer.json() {
         cx.printer.document(&rows);
     } else if args.quiet {
@@ -47,7 +45,6 @@ pub(super) async fn run(cx: &Context, args: &ListArgs) -> Result<End, Failure> {
     } else {
         cx.printer.lines(table(&rows).lines(cx.printer.style()));
     }
-    sweep.finish().await;
     Ok(End::SUCCESS)
 }
 

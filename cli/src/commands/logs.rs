@@ -17,7 +17,6 @@ use super::{End, sessions};
 use crate::{
     args::LogsArgs,
     context::Context,
-    launch::Sweep,
     output::{Failure, Style, Tone},
 };
 
@@ -25,7 +24,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(cx: &Context, args: &LogsArgs) -> Result<End, Failure> {
     let store = Context::store()?;
-    let sweep = Sweep::dead(cx, &store);
     let record = find(&store, args.name.as_deref())?;
     if args.egress || args.events {
         let path = if args.egress {
@@ -38,7 +36,6 @@ pub(super) async fn run(cx: &Context, args: &LogsArgs) -> Result<End, Failure> {
     } else {
         container(cx, args, &record).await?;
     }
-    sweep.finish().await;
     Ok(End::SUCCESS)
 }
 

@@ -20,6 +20,7 @@ mod trust;
 use crate::{
     args::{Command, TerminalArgs},
     context::Context,
+    launch::Sweep,
     output::{Code, Failure},
 };
 
@@ -41,8 +42,8 @@ pub(crate) async fn dispatch(cx: &Context, command: Command) -> Result<End, Fail
     match command {
         // These have something to undo or to give back, and watch the stop token themselves.
         Command::Run(args) => Box::pin(run::run(cx, args)).await,
-        Command::Exec(args) => exec::run(cx, args).await,
-        Command::Attach(args) => attach::run(cx, args).await,
+        Command::Exec(args) => swept(cx, exec::run(cx, args)).await,
+        Command::Attach(args) => swept(cx, attach::run(cx, args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(cx, args)).await,
         Command::Own(args) => own::run(cx, args).await,
         // These may be dropped at any point.
@@ -50,9 +51,9 @@ pub(crate) async fn dispatch(cx: &Context, command: Command) -> Result<End, Fail
             let stdio = run::stdio(&TerminalArgs::default(), false);
             droppable(cx, plan::run(cx, &args.launch, stdio)).await
         }
-        Command::List(args) => droppable(cx, list::run(cx, &args)).await,
-        Command::Logs(args) => droppable(cx, logs::run(cx, &args)).await,
-        Command::Stop(args) => droppable(cx, stop::run(cx, &args)).await,
+        Command::List(args) => droppable(cx, swept(cx, async { list::run(cx, &args) })).await,
+        Command::Logs(args) => droppable(cx, swept(cx, logs::run(cx, &args))).await,
+        Command::Stop(args) => droppable(cx, swept(cx, stop::run(cx, &args))).await,
         Command::Cleanup(args) => droppable(cx, cleanup::run(cx, &args)).await,
         // These are over at once.
         Command::Plugins(_) => Ok(plugins::run(cx)),
@@ -62,6 +63,19 @@ pub(crate) async fn dispatch(cx: &Context, command: Command) -> Result<End, Fail
         Command::Completions(args) => Ok(generate::completions(cx, &args)),
         Command::Man(args) => generate::man(cx, &args),
     }
+}
+
+/// Removes, beside the command, what dead sessions left, whatever becomes of the command itself.
+async fn swept(
+    cx: &Context,
+    command: impl Future<Output = Result<End, Failure>>,
+) -> Result<End, Failure> {
+    let sweep = Context::store().ok().map(|store| Sweep::dead(cx, &store));
+    let end = command.await;
+    if let Some(sweep) = sweep {
+        sweep.finish().await;
+    }
+    end
 }
 
 async fn droppable(

@@ -1,7 +1,7 @@
 //! Standard input, read so that nothing ever waits for it.
 
 use std::{
-    io::{self, PipeWriter, Read},
+    io::{self, PipeWriter},
     os::fd::AsFd,
     thread,
 };
@@ -61,10 +61,11 @@ fn read_all(wake: &io::PipeReader, send: &mpsc::Sender<Bytes>) {
         if !ready[1].revents().is_empty() {
             return;
         }
-        let read = match io::stdin().lock().read(&mut buffer) {
+        // Not through the standard library, whose buffer `poll` would know nothing of.
+        let read = match rustix::io::read(stdin, &mut buffer) {
             Ok(0) => return,
             Ok(read) => read,
-            Err(error) if again(&error) => continue,
+            Err(Errno::INTR | Errno::AGAIN) => continue,
             Err(_) => return,
         };
         if send
@@ -74,11 +75,4 @@ fn read_all(wake: &io::PipeReader, send: &mpsc::Sender<Bytes>) {
             return;
         }
     }
-}
-
-fn again(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-    )
 }
