@@ -64,6 +64,7 @@ fn unknown_names() {
     fails(&world, "exec nobody -- true", &["no bottle `nobody`"]);
     fails(&world, "stop nobody", &["no bottle `nobody`"]);
     fails(&world, "logs nobody", &["no bottle `nobody`"]);
+    fails(&world, "attach", &["no bottle is running", "hint: "]);
     fails(&world, "logs", &["none ran lately"]);
 }
 

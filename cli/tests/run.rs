@@ -177,7 +177,7 @@ fn in_the_background() {
 
     wait_until("the log", || world.run("logs").1 == "hello\n");
 
-    let (code, out, err) = world.run(&format!("exec {name} -- sh -c exit${{IFS}}7"));
+    let (code, out, err) = world.run("exec -- sh -c exit${IFS}7");
     assert_eq!((code, out.as_str()), (7, ""), "{err}");
     // Which of the two it is, is up to the engine and its runtime, as with docker.
     let (code, _, _) = world.run(&format!("exec {name} -- /nowhere/program"));

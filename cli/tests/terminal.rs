@@ -118,7 +118,7 @@ fn left_and_returned_to() {
     terminal.expect("bottle attach");
     assert_eq!(terminal.end(), 0);
 
-    let mut terminal = Terminal::open(&world, &format!("attach {name} --detach-keys ctrl-]"));
+    let mut terminal = Terminal::open(&world, "attach --detach-keys ctrl-]");
     terminal.expect("$ ");
     terminal.type_keys("echo kept-$kept\r");
     terminal.expect("kept-yes");

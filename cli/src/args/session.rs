@@ -12,11 +12,12 @@ use crate::terminal::DetachKeys;
 #[command(after_long_help = "\
 Examples:
   bottle exec claude -- bash
+  bottle exec -- npm test
   bottle exec claude -- git status
   tar c data | bottle exec claude -- tar x -C /tmp")]
 pub(crate) struct ExecArgs {
-    /// The bottle's name
-    pub(crate) name: String,
+    /// The bottle's name; not needed while only one runs
+    pub(crate) name: Option<String>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -40,11 +41,11 @@ pub(crate) struct ExecArgs {
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  bottle attach claude
+  bottle attach
   bottle attach claude --detach-keys ctrl-]")]
 pub(crate) struct AttachArgs {
-    /// The bottle's name
-    pub(crate) name: String,
+    /// The bottle's name; not needed while only one runs
+    pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) terminal: TerminalArgs,
 }

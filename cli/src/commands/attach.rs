@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) async fn run(cx: &Context, args: AttachArgs) -> Result<End, Failure> {
     let store = Context::store()?;
-    let found = sessions::running(cx, &store, &args.name)?;
+    let found = sessions::running(cx, &store, args.name.as_deref())?;
     let Some(plan) = found.record.plan()? else {
         return Err(Failure::new(format!(
             "session `{}` has no plan",
@@ -26,7 +26,7 @@ pub(super) async fn run(cx: &Context, args: AttachArgs) -> Result<End, Failure> 
         cancel: cx.stop.clone(),
         redraw: true,
     };
-    let name = &args.name;
+    let name = &sessions::meta(&found.record)?.name;
     let end = match attach.join(process).await? {
         Ended::Exited(status) => End::Code(Code::of_agent(status)),
         Ended::Detached => {

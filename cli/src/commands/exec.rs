@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) async fn run(cx: &Context, args: ExecArgs) -> Result<End, Failure> {
     let store = Context::store()?;
-    let found = sessions::running(cx, &store, &args.name)?;
+    let found = sessions::running(cx, &store, args.name.as_deref())?;
     let tty = args.terminal.wants_tty(terminal::ours());
     let request = request(&args, tty);
     let process = match found.backend.exec(&found.container, &request).await {

@@ -45,17 +45,10 @@ fn find(store: &SessionStore, name: Option<&str>) -> Result<SessionRecord, Failu
             .find(name)?
             .ok_or_else(|| sessions::unknown(store, name));
     }
-    let mut live: Vec<SessionRecord> = store.sessions()?;
-    live.retain(|record| record.state == SessionState::Live);
-    match live.len() {
-        1 => {}
-        0 => live = store.history()?.into_iter().take(1).collect(),
-        _ => {
-            return Err(Failure::new("more than one bottle is running")
-                .hint("name one; `bottle list` shows them"));
-        }
+    if let Some(record) = sessions::only(store)? {
+        return Ok(record);
     }
-    live.pop().ok_or_else(|| {
+    store.history()?.into_iter().next().ok_or_else(|| {
         Failure::new("no bottle is running and none ran lately").hint("`bottle run` starts one")
     })
 }

@@ -16,10 +16,19 @@ pub(super) struct Running {
     pub(super) container: ContainerId,
 }
 
-/// The running bottle of that name.
-pub(super) fn running(cx: &Context, store: &SessionStore, name: &str) -> Result<Running, Failure> {
-    let record = live(store, name)?;
+/// The running bottle of that name, or the only one there is.
+pub(super) fn running(
+    cx: &Context,
+    store: &SessionStore,
+    name: Option<&str>,
+) -> Result<Running, Failure> {
+    let record = match name {
+        Some(name) => live(store, name)?,
+        None => only(store)?
+            .ok_or_else(|| Failure::new("no bottle is running").hint("`bottle run` starts one"))?,
+    };
     let meta = meta(&record)?;
+    let name = &meta.name;
     let container = meta.container.clone().ok_or_else(|| {
         Failure::new(format!("bottle `{name}` is still being started"))
             .hint(format!("`bottle logs {name} --events` shows how far it is"))
@@ -30,6 +39,19 @@ pub(super) fn running(cx: &Context, store: &SessionStore, name: &str) -> Result<
         backend,
         container,
     })
+}
+
+/// The only bottle that runs; several are an error.
+pub(super) fn only(store: &SessionStore) -> Result<Option<SessionRecord>, Failure> {
+    let mut live = store.sessions()?;
+    live.retain(|record| record.state == SessionState::Live);
+    if live.len() > 1 {
+        let names = live.iter().filter_map(|record| record.meta.as_ref());
+        let names: Vec<String> = names.map(|meta| format!("`{}`", meta.name)).collect();
+        return Err(Failure::new("more than one bottle is running")
+            .hint(format!("name one of {}", names.join(", "))));
+    }
+    Ok(live.pop())
 }
 
 fn live(store: &SessionStore, name: &str) -> Result<SessionRecord, Failure> {
