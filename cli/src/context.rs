@@ -12,7 +12,7 @@ use bottle_engine::{Launcher, SessionStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::GlobalArgs,
+    args::{GlobalArgs, VARIABLES},
     output::{Failure, Ledger, Printer},
 };
 
@@ -34,9 +34,6 @@ pub(crate) struct Context {
     /// Launchers whose tasks must be over before the process ends.
     launchers: Mutex<Vec<Launcher>>,
 }
-
-/// Variables that the command line reads by itself.
-const VARIABLES: [&str; 2] = ["BOTTLE_DETACH_KEYS", "BOTTLE_LOG"];
 
 impl Context {
     /// With the plugins that are linked in. None at all is a broken build, and said so.
@@ -67,7 +64,7 @@ impl Context {
     pub(crate) fn loader(&self, flags: Flags, trust: TrustMode) -> Result<Loader, Failure> {
         let mut loader = Loader::from_process(self.flags(flags))?;
         loader.trust = trust;
-        loader.known_variables = VARIABLES.map(str::to_owned).into();
+        loader.known_variables = VARIABLES.map(|(name, _)| name.to_owned()).into();
         Ok(loader)
     }
 

@@ -108,6 +108,9 @@ pub(crate) struct PolicyArgs {
     /// The chain of proxies from the agent outward; `none` is a bottle without network
     #[arg(long = "proxy", value_name = "NAME,NAME")]
     pub(crate) proxies: Option<String>,
+    /// The provisioners that prepare the agent, instead of all there are
+    #[arg(long = "provisioner", value_name = "NAME,NAME")]
+    pub(crate) provisioners: Option<String>,
     /// The engine's runtime: `auto`, `runc`, `runsc`, or any other it knows
     #[arg(long, value_name = "NAME")]
     pub(crate) runtime: Option<String>,
@@ -160,6 +163,7 @@ impl PolicyArgs {
         Flags {
             profiles: self.profiles.clone(),
             proxies: self.proxies.clone(),
+            provisioners: self.provisioners.clone(),
             runtime: self.runtime.clone(),
             allow: self.allow.clone(),
             deny: self.deny.clone(),

@@ -27,7 +27,7 @@ pub(crate) use setup::{
     name = "bottle",
     version,
     max_term_width = 100,
-    after_long_help = ROOT_EXAMPLES,
+    after_long_help = after_help(),
     arg_required_else_help = true,
 )]
 pub(crate) struct Cli {
@@ -37,7 +37,32 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const ROOT_EXAMPLES: &str = "\
+/// Variables that the command line reads by itself, and what they do. Those of the configuration
+/// are [`bottle_config::VARIABLES`].
+pub(crate) const VARIABLES: [(&str, &str); 3] = [
+    (
+        "BOTTLE_DETACH_KEYS",
+        "the keys that leave an agent: `--detach-keys`",
+    ),
+    (
+        "BOTTLE_LOG",
+        "what to log for whoever looks for a fault: `bottle_engine=debug`",
+    ),
+    ("NO_COLOR", "no colours, whatever it is set to"),
+];
+
+/// The one place in which every variable is described.
+fn after_help() -> String {
+    let configured = bottle_config::VARIABLES.iter();
+    let configured = configured.map(|variable| (variable.name, variable.summary));
+    let lines: Vec<String> = configured
+        .chain(VARIABLES)
+        .map(|(name, summary)| format!("  {name:<22}  {summary}"))
+        .collect();
+    format!("{EXAMPLES}\n\nEnvironment:\n{}", lines.join("\n"))
+}
+
+const EXAMPLES: &str = "\
 Examples:
   bottle doctor                         what works on this machine, and what to do about the rest
   bottle plan claude                    what a launch would do, without doing it
