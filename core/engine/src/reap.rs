@@ -21,6 +21,12 @@ use crate::{
 pub(crate) const REMOVAL_LIMIT: Duration = Duration::from_secs(45);
 /// So many removals run side by side.
 const SIDE_BY_SIDE: usize = 16;
+/// So long after its owner's death an engine may still be at what the owner asked for.
+const ENGINE_MAY_BE_BUSY: Duration = Duration::from_secs(15);
+/// Between two looks at what such an engine still makes.
+const SETTLE_PAUSE: Duration = Duration::from_millis(600);
+/// So many looks at most.
+const SETTLE_ROUNDS: usize = 8;
 /// So many dead sessions are cleaned side by side.
 const SESSIONS: usize = 4;
 
@@ -182,6 +188,9 @@ async fn clean_one(
     let removal = remove_resources(backend, debris.resources.clone()).await;
     debris.failed.extend(removal.failures());
     if let Some(lease) = lease {
+        if died_just_now(&lease) {
+            debris.failed.extend(settle(backend, &debris.session).await);
+        }
         debris.failed.extend(undo_host_steps(&lease).await);
         if debris.failed.is_empty()
             && let Err(error) = archive(&lease, &store.history_dir())
@@ -190,6 +199,41 @@ async fn clean_one(
         }
     }
     Some(debris)
+}
+
+/// Whether the owner wrote to its folder a moment ago. The engine may still be at a call that it
+/// sent: killing a client does not stop what it asked for.
+fn died_just_now(lease: &Lease) -> bool {
+    let entries = std::fs::read_dir(lease.folder()).into_iter().flatten();
+    entries
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok()?.modified().ok()?.elapsed().ok())
+        .any(|age| age < ENGINE_MAY_BE_BUSY)
+}
+
+/// Looks until the engine has shown nothing of the session twice in a row, and removes what
+/// still appears. Bounded: what comes later than this, the next sweep finds by its labels.
+async fn settle(backend: &dyn Backend, session: &SessionId) -> Vec<String> {
+    let selector = OwnedSelector {
+        session: Some(session.clone()),
+        ..OwnedSelector::default()
+    };
+    let (mut failed, mut quiet) = (vec![], 0);
+    for _ in 0..SETTLE_ROUNDS {
+        if quiet == 2 {
+            break;
+        }
+        tokio::time::sleep(SETTLE_PAUSE).await;
+        match backend.list_owned(&selector).await {
+            Ok(left) if left.is_empty() => quiet += 1,
+            Ok(left) => {
+                quiet = 0;
+                failed = remove_resources(backend, left).await.failures().collect();
+            }
+            Err(error) => return vec![error.to_string()],
+        }
+    }
+    failed
 }
 
 async fn undo_host_steps(lease: &Lease) -> Vec<String> {

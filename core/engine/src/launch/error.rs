@@ -132,7 +132,11 @@ impl LaunchError {
                     .to_owned()
             }
             Self::Secret(error) => error.hint(),
-            Self::HostFile { .. } | Self::Cancelled => return None,
+            Self::HostFile { path, .. } => format!(
+                "make `{}` readable for you, or take it out of the configuration",
+                path.display()
+            ),
+            Self::Cancelled => return None,
             Self::HostStep { .. } => "the message is the program's own".to_owned(),
             Self::Trust(_) | Self::Panicked(_) => {
                 "this is a fault of `bottle` or of a plugin; please report it".to_owned()
