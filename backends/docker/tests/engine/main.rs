@@ -21,5 +21,6 @@ mod networks;
 mod ownership;
 mod processes;
 mod registry;
+mod secrets;
 mod terminals;
 mod workspace_images;
