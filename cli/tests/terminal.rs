@@ -98,8 +98,8 @@ fn a_shell_as_if_it_were_here() {
     terminal.type_keys("sleep 1; stty size\r");
     terminal.expect("40 100");
     // Ctrl-C belongs to the program inside.
-    terminal.type_keys("sleep 300\r");
-    terminal.expect("sleep 300");
+    terminal.type_keys("sh -c 'echo g''o; exec sleep 300'\r");
+    terminal.expect("go\r\n");
     terminal.type_keys("\x03");
     terminal.expect("$ ");
     terminal.type_keys("exit 9\r");

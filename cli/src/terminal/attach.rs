@@ -1,6 +1,9 @@
 //! Two ends of a conversation, joined.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bottle_api::{BackendError, ExitStatus, Output, Process, ProcessControl, TermSize};
 use futures_util::StreamExt;
@@ -18,6 +21,11 @@ use super::{
     keys::Matcher,
     modes::Modes,
 };
+
+/// How often a silent program is asked to draw its screen.
+const REDRAWS: u32 = 6;
+const APART: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// How to attach.
 #[derive(Clone, Debug)]
@@ -72,11 +80,12 @@ impl Attach {
         let raw = self.is_raw().then(RawMode::enter).transpose();
         // Without raw mode the conversation is clumsy, but it works.
         let _raw = raw.unwrap_or_default();
+        let written = AtomicBool::new(false);
         let side = tokio::select! {
-            side = self.write_out(output) => side,
+            side = self.write_out(output, &written) => side,
             // Never ends by itself but by the detach keys.
             side = self.read_in(stdin) => side,
-            () = self.follow_size(&*control) => unreachable!("resizing has no end"),
+            () = self.follow_size(&*control, &written) => unreachable!("resizing has no end"),
             () = self.cancel.cancelled() => return Ok(Ended::Cancelled),
         };
         match side {
@@ -90,10 +99,11 @@ impl Attach {
         }
     }
 
-    async fn write_out(&self, mut output: bottle_api::BoxStream<Output>) -> Side {
+    async fn write_out(&self, mut output: bottle_api::BoxStream<Output>, any: &AtomicBool) -> Side {
         let (mut results, mut remarks) = (tokio::io::stdout(), tokio::io::stderr());
         let mut modes = (self.tty && io::stdout().is_terminal()).then(Modes::default);
         while let Some(piece) = output.next().await {
+            any.store(true, Ordering::Relaxed);
             let written = match piece {
                 Err(error) => return Side::Lost(error),
                 Ok(Output::Stderr(bytes)) => write(&mut remarks, &bytes).await,
@@ -144,17 +154,15 @@ impl Attach {
         std::future::pending().await
     }
 
-    async fn follow_size(&self, control: &dyn ProcessControl) {
+    async fn follow_size(&self, control: &dyn ProcessControl, written: &AtomicBool) {
         if !self.tty {
             return std::future::pending().await;
         }
-        let size = guard::size().unwrap_or(TermSize { cols: 80, rows: 24 });
         if self.redraw {
-            // A program draws again when its size changes, so it is changed.
-            let rows = size.rows.saturating_add(1);
-            first_size(control, TermSize { rows, ..size }).await;
+            draw_again(control, written).await;
+        } else {
+            first_size(control, our_size()).await;
         }
-        first_size(control, size).await;
         let mut changed = signal(SignalKind::window_change()).ok();
         let continued = rustix::process::Signal::CONT.as_raw();
         let mut continued = signal(SignalKind::from_raw(continued)).ok();
@@ -166,6 +174,28 @@ impl Attach {
             if let Some(size) = guard::size() {
                 let _ = control.resize(size).await;
             }
+        }
+    }
+}
+
+fn our_size() -> TermSize {
+    guard::size().unwrap_or(TermSize { cols: 80, rows: 24 })
+}
+
+/// A program draws its screen again when its size changes, so it is changed and changed back.
+/// An engine says that we are attached a moment before we are: what was drawn in between is
+/// lost, and is asked for again.
+async fn draw_again(control: &dyn ProcessControl, written: &AtomicBool) {
+    for _ in 0..REDRAWS {
+        let size = our_size();
+        let rows = size.rows.saturating_add(1);
+        first_size(control, TermSize { rows, ..size }).await;
+        // Apart, so that the program sees two sizes and not the last one twice.
+        sleep(APART).await;
+        first_size(control, size).await;
+        sleep(PATIENCE).await;
+        if written.load(Ordering::Relaxed) {
+            return;
         }
     }
 }
