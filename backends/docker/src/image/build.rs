@@ -192,11 +192,11 @@ fn failed(attempt: &Attempt<'_>, error: &BackendError, progress: &Progress) -> B
         "not found",
         "dial tcp",
         "unauthorized",
-        "TLS handshake timeout",
-        "Client.Timeout",
+        "tls handshake timeout",
+        "client.timeout",
     ]
     .iter()
-    .any(|words| text.contains(words));
+    .any(|words| text.to_lowercase().contains(words));
     if from && not_had {
         return attempt
             .error(

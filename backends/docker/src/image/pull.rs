@@ -63,12 +63,13 @@ fn failed(error: BackendError, reference: &ImageReference, policy: PullPolicy) -
         return error;
     }
     let registry = reference.registry();
+    let lower = text.to_lowercase();
     let refused = ["unauthorized", "denied", "authentication required"]
         .iter()
-        .any(|word| text.contains(word));
+        .any(|word| lower.contains(word));
     let hint = if refused {
         format!("if it exists and is private: `docker login {registry}`")
-    } else if text.contains("not found") || text.contains("manifest unknown") {
+    } else if lower.contains("not found") || lower.contains("manifest unknown") {
         format!("check its name and tag at `{registry}`")
     } else {
         format!("check that the engine reaches `{registry}`, or load the image by hand")

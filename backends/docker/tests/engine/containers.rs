@@ -1,10 +1,8 @@
 //! `create_container`: what is refused, and what the container then is.
 
-use bottle_api::{
-    Backend, BackendErrorKind, ContainerRequest, ImageId, ImagePlan, Mount, OwnedSelector, Stdio,
-};
+use bottle_api::{Backend, BackendErrorKind, ImageId, ImagePlan, Mount, OwnedSelector, Stdio};
 
-use crate::harness::{call, discard, test};
+use crate::harness::{call, test};
 
 #[test]
 fn a_taken_name_is_a_conflict_and_creates_nothing() {
@@ -15,12 +13,7 @@ fn a_taken_name_is_a_conflict_and_creates_nothing() {
         second.mounts = vec![Mount::Volume {
             target: "/v".into(),
         }];
-        let request = ContainerRequest::new(&second, &plan.name, &engine.image);
-        let error = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.refusal(&second, &engine.image).await;
         assert_eq!(error.kind(), BackendErrorKind::NameConflict, "{error}");
         assert_eq!(engine.owned().await.len(), 1);
     });
@@ -30,23 +23,13 @@ fn a_taken_name_is_a_conflict_and_creates_nothing() {
 fn unknown_runtimes_and_images_are_told_apart() {
     test(async |engine| {
         let plan = engine.plan("agent", "no-such-runtime");
-        let request = ContainerRequest::new(&plan, &plan.name, &engine.image);
-        let error = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.refusal(&plan, &engine.image).await;
         assert_eq!(error.kind(), BackendErrorKind::RuntimeMissing, "{error}");
         assert!(error.hint().unwrap().contains("runsc install"));
 
         let plan = engine.plan("agent", "runc");
         let image = ImageId::new(format!("sha256:{}", "0".repeat(64)));
-        let request = ContainerRequest::new(&plan, &plan.name, &image);
-        let error = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.refusal(&plan, &image).await;
         assert_eq!(error.kind(), BackendErrorKind::ImageMissing, "{error}");
         assert_eq!(engine.owned().await, []);
     });
@@ -61,12 +44,7 @@ fn a_missing_bind_source_is_named() {
             target: "/work".into(),
             read_only: false,
         }];
-        let request = ContainerRequest::new(&plan, &plan.name, &engine.image);
-        let error = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.refusal(&plan, &engine.image).await;
         assert!(error.to_string().contains("/no/such/folder"), "{error}");
         assert!(error.hint().unwrap().contains("must exist"), "{error:?}");
     });

@@ -102,15 +102,7 @@ fn a_recipe_is_built_once_with_progress_and_label() {
             "-c".into(),
             "cat /word; stat -c %a /usr/local/bin/tool".into(),
         ];
-        let request = bottle_api::ContainerRequest::new(&plan, &plan.name, &id);
-        let container = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap();
-        engine.docker.start(&container).await.unwrap();
-        engine.docker.wait(&container).await.unwrap();
-        let lines = crate::logs::all(&engine, &container).await;
+        let lines = engine.lines_of(&plan, &id).await;
         assert_eq!((lines[0].as_str(), lines[2].as_str()), ("given", "755"));
         let used = engine.docker.prune_images(true).await.unwrap();
         assert!(!used.contains(&tag), "a container uses it: {used:?}");
@@ -128,11 +120,7 @@ fn pruning_removes_what_no_container_uses() {
             );
         }
         let source = ImageSource::Recipe(recipe("true"));
-        let id = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap();
+        let id = engine.image_of(&source).await;
         let removed = engine.docker.prune_images(false).await.unwrap();
         assert!(!removed.is_empty());
         let status = call("GET", &format!("/images/{id}/json"), None)
@@ -152,11 +140,7 @@ fn pruning_removes_what_no_container_uses() {
 fn a_failing_step_shows_its_last_lines() {
     test(async |engine| {
         let source = ImageSource::Recipe(recipe("echo one; echo two >&2; exit 3"));
-        let error = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&source).await;
         assert_eq!(error.kind(), BackendErrorKind::BuildFailed, "{error}");
         let text = error.to_string();
         assert!(text.contains(": RUN echo one"), "{text}");
@@ -173,11 +157,7 @@ fn a_missing_base_image_is_a_missing_image() {
         let mut recipe = recipe("true");
         recipe.dockerfile = "FROM 127.0.0.1:1/bottle/none:1\nRUN true\n".into();
         let source = ImageSource::Recipe(recipe);
-        let error = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&source).await;
         assert_eq!(error.kind(), BackendErrorKind::ImageMissing, "{error}");
     });
 }
@@ -187,11 +167,7 @@ fn a_full_disk_is_told_as_such() {
     test(async |engine| {
         // A device that is always full stands in for the engine's disk.
         let source = ImageSource::Recipe(recipe("cat /etc/passwd > /dev/full"));
-        let error = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&source).await;
         assert_eq!(error.kind(), BackendErrorKind::DiskFull, "{error}");
         assert!(error.hint().unwrap().contains("docker system"));
     });
@@ -222,60 +198,32 @@ fn a_context_is_built_with_its_ignore_file_and_stage() {
             target: Some("first".into()),
         };
         let source = ImageSource::Context(context.clone());
-        let id = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap();
+        let id = engine.image_of(&source).await;
         engine.remove_later(id.as_str());
         let mut plan = engine.plan("agent", "runc");
         plan.command = vec!["ls".into(), "-A".into(), "/ctx".into()];
-        let request = bottle_api::ContainerRequest::new(&plan, &plan.name, &id);
-        let container = engine
-            .docker
-            .create_container(&request, &discard())
-            .await
-            .unwrap();
-        engine.docker.start(&container).await.unwrap();
-        engine.docker.wait(&container).await.unwrap();
-        let mut files = crate::logs::all(&engine, &container).await;
+        let mut files = engine.lines_of(&plan, &id).await;
         files.sort();
         assert_eq!(files, [".dockerignore", "b", "keep.log"]);
-        let again = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap();
+        let again = engine.image_of(&source).await;
         assert_eq!(again, id);
 
         let whole = ImageSource::Context(ContextBuild {
             target: None,
             ..context.clone()
         });
-        let error = engine
-            .docker
-            .ensure_image(&whole, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&whole).await;
         assert_eq!(error.kind(), BackendErrorKind::BuildFailed, "{error}");
 
         let none = ImageSource::Context(ContextBuild {
             dockerfile: "nope".into(),
             ..context
         });
-        let error = engine
-            .docker
-            .ensure_image(&none, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&none).await;
         assert!(error.to_string().contains("nope"), "{error}");
         let gone = folder.path().to_owned();
         drop(folder);
-        let error = engine
-            .docker
-            .ensure_image(&source, &discard())
-            .await
-            .unwrap_err();
+        let error = engine.no_image(&source).await;
         assert!(
             error.to_string().contains(gone.to_str().unwrap()),
             "{error}"

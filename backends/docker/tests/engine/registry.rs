@@ -1,7 +1,7 @@
 //! Pulling from a registry that asks for credentials: a stand-in on this machine's loopback,
 //! asked by the real engine.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bottle_api::{Backend, Event, ImageSource, PullPolicy};
 use sha2::{Digest, Sha256};
@@ -108,9 +108,10 @@ fn digest(bytes: &[u8]) -> String {
 impl Registry {
     async fn serve() -> u16 {
         // Incompressible and new, so that there is something to download.
+        let mark = unique();
         let mut noise = String::new();
-        while noise.len() < 400_000 {
-            noise.push_str(&digest(format!("{}{}", unique(), noise.len()).as_bytes()));
+        while noise.len() < 3_000_000 {
+            noise.push_str(&digest(format!("{mark}{}", noise.len()).as_bytes()));
         }
         let layer = archive(&[entry("file", &noise, 0o644, 0)]).to_vec();
         let config = serde_json::json!({
@@ -154,6 +155,13 @@ impl Registry {
     }
 
     async fn answer(&self, mut stream: BufReader<tokio::net::TcpStream>) -> std::io::Result<()> {
+        // Engines that try TLS first go on without when they are answered in plain text.
+        if stream.fill_buf().await?.first() == Some(&0x16) {
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await?;
+            return stream.shutdown().await;
+        }
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -196,7 +204,12 @@ impl Registry {
         );
         stream.write_all(head.as_bytes()).await?;
         if method != "HEAD" {
-            stream.write_all(body).await?;
+            // Slowly, so that there is progress to be seen.
+            for piece in body.chunks(100_000) {
+                stream.write_all(piece).await?;
+                stream.flush().await?;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
         }
         stream.shutdown().await
     }

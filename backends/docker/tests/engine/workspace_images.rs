@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use bottle_api::{Backend, BackendErrorKind, ContainerRequest, Derive, Event, ImageId};
+use bottle_api::{Backend, BackendErrorKind, Derive, Event, ImageId};
 
 use sha2::Digest as _;
 
@@ -52,15 +52,7 @@ async fn run(engine: &Engine, image: &ImageId, script: &str) -> Vec<String> {
     let mut plan = engine.plan(&unique(), "runc");
     plan.command = ["bash", "-c", script].map(str::to_owned).to_vec();
     plan.user = Some("1234:1235".into());
-    let request = ContainerRequest::new(&plan, &plan.name, image);
-    let id = engine
-        .docker
-        .create_container(&request, &discard())
-        .await
-        .unwrap();
-    engine.docker.start(&id).await.unwrap();
-    engine.docker.wait(&id).await.unwrap();
-    crate::logs::all(engine, &id).await
+    engine.lines_of(&plan, image).await
 }
 
 async fn build(engine: &Engine, derive: &Derive) -> (ImageId, usize) {

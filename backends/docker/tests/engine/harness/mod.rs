@@ -186,6 +186,31 @@ impl Engine {
         self.docker.create_container(&request, &discard()).await
     }
 
+    /// What is said against this container.
+    pub(crate) async fn refusal(&self, plan: &ContainerPlan, image: &ImageId) -> BackendError {
+        let request = ContainerRequest::new(plan, &plan.name, image);
+        let created = self.docker.create_container(&request, &discard()).await;
+        created.unwrap_err()
+    }
+    pub(crate) async fn image_of(&self, source: &ImageSource) -> ImageId {
+        let ensured = self.docker.ensure_image(source, &discard()).await;
+        ensured.unwrap()
+    }
+    /// What is said against this image.
+    pub(crate) async fn no_image(&self, source: &ImageSource) -> BackendError {
+        let ensured = self.docker.ensure_image(source, &discard()).await;
+        ensured.unwrap_err()
+    }
+    /// The log of a container of this image, which runs to its end.
+    pub(crate) async fn lines_of(&self, plan: &ContainerPlan, image: &ImageId) -> Vec<String> {
+        let request = ContainerRequest::new(plan, &plan.name, image);
+        let created = self.docker.create_container(&request, &discard()).await;
+        let id = created.unwrap();
+        self.docker.start(&id).await.unwrap();
+        self.docker.wait(&id).await.unwrap();
+        crate::logs::all(self, &id).await
+    }
+
     /// Created and started.
     pub(crate) async fn running(&self, plan: &ContainerPlan) -> ContainerId {
         let id = self.create(plan).await;
