@@ -5,16 +5,21 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+# Part of Python from 3.14. Before that mitmproxy brings it along: the backport of that same
+# module from 12.3, another one earlier.
 try:
-    # Part of Python from 3.14; before that mitmproxy brings it along.
     from compression.zstd import ZstdDecompressor as _new_zstd
     from compression.zstd import ZstdError as _ZstdError
 except ImportError:
-    from zstandard import ZstdDecompressor
-    from zstandard import ZstdError as _ZstdError
+    try:
+        from backports.zstd import ZstdDecompressor as _new_zstd
+        from backports.zstd import ZstdError as _ZstdError
+    except ImportError:
+        from zstandard import ZstdDecompressor
+        from zstandard import ZstdError as _ZstdError
 
-    def _new_zstd() -> Any:
-        return ZstdDecompressor().decompressobj()
+        def _new_zstd() -> Any:
+            return ZstdDecompressor().decompressobj()
 
 
 _ZSTD_STEP = 512
