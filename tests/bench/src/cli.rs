@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use bottle_e2e::engine::docker;
+use bottle_e2e::lane::Engine;
 
 use crate::{
     Round,
@@ -40,10 +40,10 @@ pub(crate) fn round(template: &Template, number: usize) -> Round {
     let up = begin.elapsed();
     let begin = Instant::now();
     for container in &template.containers {
-        docker(&["rm", "-fv", &format!("{prefix}-{}", container.role)]);
+        Engine::Docker.ask(&["rm", "-fv", &format!("{prefix}-{}", container.role)]);
     }
     for network in &template.networks {
-        docker(&["network", "rm", &format!("{prefix}-{}", network.role)]);
+        Engine::Docker.ask(&["network", "rm", &format!("{prefix}-{}", network.role)]);
     }
     Round {
         up,
@@ -114,7 +114,7 @@ fn bring_up(prefix: &str, template: &Template, container: &Container, number: us
     run(&args);
     for (role, host) in container.networks.iter().skip(1) {
         let (address, network) = (address(role, *host), format!("{prefix}-{role}"));
-        docker(&["network", "connect", "--ip", &address, &network, &name]);
+        Engine::Docker.ask(&["network", "connect", "--ip", &address, &network, &name]);
     }
     if let Some((path, files)) = &container.files {
         let mut child = Command::new("docker")
@@ -127,10 +127,10 @@ fn bring_up(prefix: &str, template: &Template, container: &Container, number: us
         drop(stdin);
         assert!(child.wait().expect("docker").success(), "docker cp");
     }
-    docker(&["start", &name]);
+    Engine::Docker.ask(&["start", &name]);
 }
 
 fn run(args: &[String]) {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    docker(&args);
+    Engine::Docker.ask(&args);
 }

@@ -16,7 +16,10 @@ mod template;
 
 use std::time::Duration;
 
-use bottle_e2e::{engine, world::World};
+use bottle_e2e::{
+    lane::{Engine, docker_runtimes},
+    world::World,
+};
 
 /// What one contender took in one round.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,11 +44,15 @@ async fn main() {
         "cache", "agent", "contender", "up", "ready", "down"
     );
     for runtime in ["runc", "runsc"] {
-        if !engine::runtimes().iter().any(|known| known == runtime) {
+        if !docker_runtimes().iter().any(|known| known == runtime) {
             println!("skipped: the engine has no `{runtime}`");
             continue;
         }
-        let world = World::chained(&["mitmproxy", "pipelock"], "");
+        let world = World::chained(
+            Engine::Docker.under(runtime),
+            &["mitmproxy", "pipelock"],
+            "",
+        );
         let template = template::take(&world, runtime).await;
         for cold in [false, true] {
             measure(&world, &template, runtime, rounds, cold).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bottle_e2e::{
-    engine::docker,
+    lane::Engine,
     world::{World, assert_code},
 };
 use bytes::Bytes;
@@ -96,7 +96,8 @@ fn plan(world: &World) -> Value {
 }
 
 fn inspect(kind: &str, name: &str) -> Value {
-    let all: Value = serde_json::from_str(&docker(&[kind, "inspect", name])).expect("JSON");
+    let all: Value =
+        serde_json::from_str(&Engine::Docker.ask(&[kind, "inspect", name])).expect("JSON");
     all[0].clone()
 }
 

@@ -2,7 +2,7 @@
 //! origin, a stand-in of the agent's API, and a look at the engine from outside.
 #![expect(clippy::expect_used, reason = "a test harness fails loudly")]
 
-pub mod engine;
+pub mod lane;
 pub mod messages;
 pub mod origin;
 mod registries;

@@ -8,7 +8,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{engine, origin::Origin};
+use crate::{
+    lane::{Lane, bridge_address},
+    origin::Origin,
+};
 
 /// The image with every client on it, built by the test script.
 pub const TOOLS_IMAGE: &str = "bottle-test/tools:latest";
@@ -17,13 +20,14 @@ pub const TOOLS_IMAGE: &str = "bottle-test/tools:latest";
 #[derive(Debug)]
 pub struct World {
     folder: TempDir,
+    lane: Lane,
 }
 
 impl World {
     /// An empty world with this user config.
-    pub fn new(config: &str) -> Self {
+    pub fn new(lane: Lane, config: &str) -> Self {
         let folder = TempDir::with_prefix("bottle-e2e-").expect("a scratch folder");
-        let world = Self { folder };
+        let world = Self { folder, lane };
         for sub in ["config/bottle", "state", "home", "work"] {
             std::fs::create_dir_all(world.path(sub)).expect("a folder");
         }
@@ -36,19 +40,19 @@ impl World {
         world
     }
 
-    /// The default chain in front of the local origin.
-    pub fn chained(proxies: &[&str], extra: &str) -> Self {
-        let origin = Origin::shared(engine::bridge_address());
-        let world = Self::new("");
+    /// A chain in front of the local origin.
+    pub fn chained(lane: Lane, proxies: &[&str], extra: &str) -> Self {
+        let origin = Origin::shared(bridge_address());
+        let world = Self::new(lane, "");
         world.write("origin-ca.pem", &origin.ca_pem);
-        world.write("config/bottle/config.toml", &world.config(proxies, extra));
+        world.configure(&world.chain(proxies, extra));
         world
     }
 
-    fn config(&self, proxies: &[&str], extra: &str) -> String {
+    fn chain(&self, proxies: &[&str], extra: &str) -> String {
         let ca = self.path("origin-ca.pem");
         let ca = ca.display();
-        let address = engine::bridge_address();
+        let address = bridge_address();
         let hosts: Vec<String> = crate::origin::NAMES
             .iter()
             .map(|name| format!("\"{name}\" = \"{address}\""))
@@ -60,9 +64,7 @@ impl World {
             .collect();
         let pipelock = pipelock();
         format!(
-            r#"[launch]
-backend = "docker"
-proxies = {proxies:?}
+            r#"proxies = {proxies:?}
 
 [egress]
 allow = [{allowed}]
@@ -81,6 +83,17 @@ upstream_ca = "{ca}"
             hosts = hosts.join(", "),
             pipelock = pipelock.display(),
         )
+    }
+
+    /// What this world runs on.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Replaces the user's configuration, the lane kept: `rest` begins inside `[launch]`.
+    pub fn configure(&self, rest: &str) {
+        let text = format!("{}{rest}", self.lane.config());
+        self.write("config/bottle/config.toml", &text);
     }
 
     /// A path inside this world.
@@ -151,7 +164,7 @@ upstream_ca = "{ca}"
         if instance.is_empty() {
             return vec![];
         }
-        engine::owned(&instance)
+        self.lane.engine.owned(&instance)
     }
 
     /// Fails unless the engine holds nothing of this world and no session folder is left.
@@ -168,15 +181,7 @@ upstream_ca = "{ca}"
 
 impl Drop for World {
     fn drop(&mut self) {
-        for line in self.leftovers() {
-            let mut words = line.split(' ');
-            match (words.next(), words.next()) {
-                (Some("container"), Some(name)) => engine::docker_quiet(&["rm", "-fv", name]),
-                (Some("network"), Some(name)) => engine::docker_quiet(&["network", "rm", name]),
-                (Some("volume"), Some(name)) => engine::docker_quiet(&["volume", "rm", name]),
-                _ => {}
-            }
-        }
+        self.lane.engine.remove(&self.leftovers());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use bottle_e2e::{
-    engine::{bridge_address, docker},
+    lane::{Lane, bridge_address},
     origin::Origin,
     world::{World, assert_code, folder_holds, stderr, stdout},
 };
@@ -15,19 +15,16 @@ from_env = "PROBE_KEY"
 inject = { hosts = ["origin.test"], header = "x-api-key", env = ["PROBE_KEY"] }
 "#;
 
-fn world() -> World {
-    World::chained(&["mitmproxy", "pipelock"], SECRET)
+fn world(lane: Lane) -> World {
+    World::chained(lane, &["mitmproxy", "pipelock"], SECRET)
 }
 
-pub(crate) fn forwarded_secrets_are_nowhere_else(runtime: &str) {
-    let world = world();
-    let path = format!("/inject-{runtime}");
-    let name = format!("inject-{runtime}");
+pub(crate) fn forwarded_secrets_are_nowhere_else(lane: Lane) {
+    let world = world(lane);
+    let path = format!("/inject-{lane}");
+    let name = format!("inject-{lane}");
     let started = world
-        .shell(
-            &["--runtime", runtime, "-d", "--name", &name, "-v"],
-            "sleep 600",
-        )
+        .shell(&["-d", "--name", &name, "-v"], "sleep 600")
         .env("PROBE_KEY", REAL)
         .output()
         .unwrap();
@@ -78,8 +75,10 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(runtime: &str) {
     ];
     for line in world.leftovers() {
         if let Some(container) = line.strip_prefix("container ") {
-            places.push(("inspect", docker(&["inspect", container])));
-            let logs = Command::new("docker")
+            places.push(("inspect", lane.engine.ask(&["inspect", container])));
+            let logs = lane
+                .engine
+                .command()
                 .args(["logs", container])
                 .output()
                 .unwrap();
@@ -102,12 +101,12 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(runtime: &str) {
     world.assert_empty();
 }
 
-pub(crate) fn a_reflected_credential_does_not_come_back(runtime: &str) {
-    let world = world();
+pub(crate) fn a_reflected_credential_does_not_come_back(lane: Lane) {
+    let world = world(lane);
     let output = world
         .shell(
-            &["--runtime", runtime],
-            &format!("curl -s -H \"x-api-key: $PROBE_KEY\" https://origin.test/{runtime}/reflect"),
+            &[],
+            &format!("curl -s -H \"x-api-key: $PROBE_KEY\" https://origin.test/{lane}/reflect"),
         )
         .env("PROBE_KEY", REAL)
         .output()
@@ -121,9 +120,8 @@ pub(crate) fn a_reflected_credential_does_not_come_back(runtime: &str) {
     world.assert_empty();
 }
 
-#[test]
-fn a_missing_secret_is_one_clear_error() {
-    let world = world();
+pub(crate) fn a_missing_secret_is_one_clear_error(lane: Lane) {
+    let world = world(lane);
     let output = world
         .shell(&[], "true")
         .env_remove("PROBE_KEY")

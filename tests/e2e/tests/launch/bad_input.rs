@@ -2,7 +2,10 @@
 
 use std::process::Output;
 
-use bottle_e2e::world::{World, assert_code, stderr};
+use bottle_e2e::{
+    lane::Lane,
+    world::{World, assert_code, stderr},
+};
 
 const CHAIN: &[&str] = &["mitmproxy", "pipelock"];
 
@@ -23,82 +26,73 @@ fn explained(world: &World, output: &Output, needle: &str) {
     world.assert_empty();
 }
 
-#[test]
-fn a_missing_engine() {
-    let world = World::chained(
-        CHAIN,
-        "[backend.docker]\nhost = \"unix:///nonexistent.sock\"\n",
-    );
+pub(crate) fn a_missing_engine(lane: Lane) {
+    let table = lane.engine.backend();
+    let extra = format!("[backend.{table}]\nhost = \"unix:///nonexistent.sock\"\n");
+    let world = World::chained(lane, CHAIN, &extra);
     refused(&world, &[], "/nonexistent.sock");
 }
 
-#[test]
-fn a_socket_of_something_else() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn a_socket_of_something_else(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     let socket = world.path("no.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let host = format!("unix://{}", socket.display());
-    world.write(
-        "config/bottle/config.toml",
-        &format!("[backend.docker]\nhost = {host:?}\ntimeout = 2\n"),
-    );
+    let table = lane.engine.backend();
+    world.configure(&format!(
+        "[backend.{table}]\nhost = {host:?}\ntimeout = 2\n"
+    ));
     refused(&world, &[], "no.sock");
 }
 
-#[test]
-fn an_unknown_runtime() {
+pub(crate) fn an_unknown_runtime(lane: Lane) {
     refused(
-        &World::chained(CHAIN, ""),
+        &World::chained(lane, CHAIN, ""),
         &["--runtime", "kata-nowhere"],
         "kata-nowhere",
     );
 }
 
-#[test]
-fn an_image_that_cannot_be_had() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn an_image_that_cannot_be_had(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     let image = "localhost:1/nothing:1";
     let output = world.run(&["run", "shell", "--image", image, "--", "true"]);
     explained(&world, &output, image);
 }
 
-#[test]
-fn a_sidecar_image_that_cannot_be_had() {
-    let world = World::chained(&["pipelock"], "");
-    world.write(
-        "config/bottle/config.toml",
-        "[launch]\nproxies = [\"pipelock\"]\n[proxy.pipelock]\nimage = \"localhost:1/pl:1\"\n",
-    );
+pub(crate) fn a_sidecar_image_that_cannot_be_had(lane: Lane) {
+    let world = World::chained(lane, &["pipelock"], "");
+    world.configure("proxies = [\"pipelock\"]\n[proxy.pipelock]\nimage = \"localhost:1/pl:1\"\n");
     refused(&world, &[], "proxy.pipelock");
 }
 
-#[test]
-fn an_unreadable_file() {
+pub(crate) fn an_unreadable_file(lane: Lane) {
     let extra = "[provisioner.files]\n\"~/x\" = { from = \"/nonexistent/file\" }\n";
-    refused(&World::chained(CHAIN, extra), &[], "/nonexistent/file");
+    refused(
+        &World::chained(lane, CHAIN, extra),
+        &[],
+        "/nonexistent/file",
+    );
 }
 
-#[test]
-fn a_chain_that_cannot_work() {
+pub(crate) fn a_chain_that_cannot_work(lane: Lane) {
     refused(
-        &World::chained(CHAIN, ""),
+        &World::chained(lane, CHAIN, ""),
         &["--proxy", "pipelock,mitmproxy"],
         "pipelock",
     );
 }
 
-#[test]
-fn a_guarantee_the_chain_cannot_give() {
+pub(crate) fn a_guarantee_the_chain_cannot_give(lane: Lane) {
     refused(
-        &World::chained(&["mitmproxy"], ""),
+        &World::chained(lane, &["mitmproxy"], ""),
         &["--require", "rootless"],
         "rootless",
     );
 }
 
-#[test]
-fn an_unknown_key_in_config() {
-    let world = World::chained(CHAIN, "imge = \"x\"\n");
+pub(crate) fn an_unknown_key_in_config(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "imge = \"x\"\n");
     let output = world.sh(&[], "true");
     assert_code(&output, 125);
     let text = stderr(&output);
@@ -110,13 +104,11 @@ fn an_unknown_key_in_config() {
     world.assert_empty();
 }
 
-#[test]
-fn a_sidecar_that_dies_shows_its_last_lines() {
-    let world = World::chained(&["mitmproxy"], "");
+pub(crate) fn a_sidecar_that_dies_shows_its_last_lines(lane: Lane) {
+    let world = World::chained(lane, &["mitmproxy"], "");
     // An image whose mitmdump is not one: it prints and ends.
-    world.write(
-        "config/bottle/config.toml",
-        "[launch]\nproxies = [\"mitmproxy\"]\n[proxy.mitmproxy]\nimage = \"bottle-test/dying:latest\"\n",
+    world.configure(
+        "proxies = [\"mitmproxy\"]\n[proxy.mitmproxy]\nimage = \"bottle-test/dying:latest\"\n",
     );
     refused(&world, &[], "last words of the sidecar");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bottle_e2e::{
-    engine::bridge_address,
+    lane::{Lane, bridge_address},
     origin::Origin,
     world::{World, stderr, stdout},
 };
@@ -57,21 +57,21 @@ const CLIENTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-pub(crate) fn every_client_trusts_the_chain(runtime: &str) {
-    let world = World::chained(&["mitmproxy", "pipelock"], "");
+pub(crate) fn every_client_trusts_the_chain(lane: Lane) {
+    let world = World::chained(lane, &["mitmproxy", "pipelock"], "");
     let origin = Origin::shared(bridge_address());
-    let prefix = format!("client-{runtime}");
+    let prefix = format!("client-{lane}");
     let mut script = String::from("cd /tmp\n");
-    for (name, line, _) in CLIENTS {
-        let line = line.replace("PREFIX", &prefix);
+    for (name, shell, _) in CLIENTS {
+        let command = shell.replace("PREFIX", &prefix);
         writeln!(
             script,
             "if timeout 120 sh -c '{}' >/tmp/log 2>&1; then echo 'ok {name}'; else echo 'FAILED {name}'; cat /tmp/log; fi",
-            line.replace('\'', "'\\''")
+            command.replace('\'', "'\\''")
         )
         .unwrap();
     }
-    let output = world.sh(&["--runtime", runtime], &script);
+    let output = world.sh(&[], &script);
     let out = stdout(&output);
     assert!(!out.contains("FAILED"), "{out}\n{}", stderr(&output));
     for (name, _, path) in CLIENTS {

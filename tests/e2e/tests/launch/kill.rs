@@ -2,7 +2,10 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use bottle_e2e::world::{World, assert_code};
+use bottle_e2e::{
+    lane::Lane,
+    world::{World, assert_code},
+};
 
 const CHAIN: &[&str] = &["mitmproxy", "pipelock"];
 
@@ -26,9 +29,8 @@ fn kill_after(world: &World, n: usize) -> bool {
     !running
 }
 
-#[test]
-fn the_next_command_leaves_the_engine_empty() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn the_next_command_leaves_the_engine_empty(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     let mut points = 0;
     for n in 1..60 {
         let more = kill_after(&world, n);
@@ -45,9 +47,8 @@ fn the_next_command_leaves_the_engine_empty() {
     assert!(points > 8, "a launch has more than {points} events");
 }
 
-#[test]
-fn any_command_sweeps() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn any_command_sweeps(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     kill_after(&world, usize::MAX);
     assert!(
         !world.leftovers().is_empty(),
@@ -57,9 +58,8 @@ fn any_command_sweeps() {
     world.assert_empty();
 }
 
-#[test]
-fn a_detached_session_outlives_its_terminal() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn a_detached_session_outlives_its_terminal(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     assert_code(
         &world
             .shell(&["-d", "--name", "kept"], "sleep 600")
@@ -77,10 +77,9 @@ fn a_detached_session_outlives_its_terminal() {
     world.assert_empty();
 }
 
-#[test]
-fn an_interrupt_ends_with_an_empty_engine() {
+pub(crate) fn an_interrupt_ends_with_an_empty_engine(lane: Lane) {
     for n in [2, 6, 10, 14] {
-        let world = World::chained(CHAIN, "");
+        let world = World::chained(lane, CHAIN, "");
         let mut child = World::spawn(&mut world.shell(&["--json"], "sleep 600"));
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = 0;

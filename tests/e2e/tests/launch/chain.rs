@@ -1,7 +1,9 @@
 //! What leaves and what does not.
 
+use std::net::IpAddr;
+
 use bottle_e2e::{
-    engine::{bridge_address, docker},
+    lane::{Lane, bridge_address},
     origin::Origin,
     world::{World, assert_code, stdout},
 };
@@ -17,11 +19,11 @@ fn token() -> String {
     format!("ghp_{}", "x9K2mQ7vR4tB1nW8zL5cJ3hG6fD0sA9pY2eT")
 }
 
-pub(crate) fn allowed_hosts_answer(runtime: &str) {
-    let world = World::chained(DEFAULT, "");
-    let path = format!("/allowed-{runtime}");
+pub(crate) fn allowed_hosts_answer(lane: Lane) {
+    let world = World::chained(lane, DEFAULT, "");
+    let path = format!("/allowed-{lane}");
     let output = world.sh(
-        &["--runtime", runtime],
+        &[],
         &format!("curl -sS https://origin.test{path} && cat hello.txt && id -u"),
     );
     assert_code(&output, 0);
@@ -35,11 +37,11 @@ pub(crate) fn allowed_hosts_answer(runtime: &str) {
     world.assert_empty();
 }
 
-pub(crate) fn unlisted_hosts_are_refused_by_a_named_rule(runtime: &str) {
-    let world = World::chained(DEFAULT, "");
-    let path = format!("/unlisted-{runtime}");
+pub(crate) fn unlisted_hosts_are_refused_by_a_named_rule(lane: Lane) {
+    let world = World::chained(lane, DEFAULT, "");
+    let path = format!("/unlisted-{lane}");
     let output = world.sh(
-        &["--runtime", runtime],
+        &[],
         &format!(
             "curl -s -w '\\n%{{http_code}}\\n' http://unlisted.test{path}; \
              curl -sv https://unlisted.test{path} 2>&1 | tr -d '\\r'"
@@ -58,19 +60,10 @@ pub(crate) fn unlisted_hosts_are_refused_by_a_named_rule(runtime: &str) {
     world.assert_empty();
 }
 
-pub(crate) fn every_other_way_out_is_dead(runtime: &str) {
-    let world = World::chained(DEFAULT, "");
+pub(crate) fn every_other_way_out_is_dead(lane: Lane) {
+    let world = World::chained(lane, DEFAULT, "");
     let started = world
-        .shell(
-            &[
-                "--runtime",
-                runtime,
-                "-d",
-                "--name",
-                &format!("dead-{runtime}"),
-            ],
-            "sleep 600",
-        )
+        .shell(&["-d", "--name", &format!("dead-{lane}")], "sleep 600")
         .output()
         .unwrap();
     assert_code(&started, 0);
@@ -96,23 +89,16 @@ dead curl -sk --noproxy '*' --connect-timeout 3 https://${{gateway:-192.0.2.1}}/
 curl -s -o /dev/null -w 'control: %{{http_code}}\n' https://origin.test/control
 "#
     );
-    let output = world.run(&[
-        "exec",
-        &format!("dead-{runtime}"),
-        "--",
-        "sh",
-        "-c",
-        &script,
-    ]);
+    let output = world.run(&["exec", &format!("dead-{lane}"), "--", "sh", "-c", &script]);
     let out = stdout(&output);
     assert!(!out.contains("ALIVE"), "{out}");
     assert_eq!(out.matches("dead: ").count(), 13, "{out}");
     assert!(out.contains("control: 200"), "the positive control: {out}");
-    assert_code(&world.run(&["stop", &format!("dead-{runtime}")]), 0);
+    assert_code(&world.run(&["stop", &format!("dead-{lane}")]), 0);
     world.assert_empty();
 }
 
-fn address_of(world: &World, role: &str) -> String {
+fn address_of(world: &World, role: &str) -> IpAddr {
     let name = world
         .leftovers()
         .into_iter()
@@ -122,29 +108,15 @@ fn address_of(world: &World, role: &str) -> String {
                 .map(str::to_owned)
         })
         .unwrap_or_else(|| panic!("no container of role {role}: {:?}", world.leftovers()));
-    let all = docker(&[
-        "inspect",
-        &name,
-        "-f",
-        "{{range $k, $v := .NetworkSettings.Networks}}{{$k}}={{$v.IPAddress}} {{end}}",
-    ]);
-    all.split_whitespace()
-        .find_map(|pair| {
-            pair.split_once('=')
-                .filter(|(network, _)| network.contains("link"))
-        })
-        .map_or_else(
-            || panic!("no link address in {all}"),
-            |(_, address)| address.to_owned(),
-        )
+    world.lane().engine.link_address(&name)
 }
 
-pub(crate) fn secrets_are_refused_on_their_way_out(runtime: &str) {
-    let world = World::chained(DEFAULT, "");
+pub(crate) fn secrets_are_refused_on_their_way_out(lane: Lane) {
+    let world = World::chained(lane, DEFAULT, "");
     let token = token();
-    let path = format!("/dlp-{runtime}");
+    let path = format!("/dlp-{lane}");
     let output = world.sh(
-        &["--runtime", runtime],
+        &[],
         &format!(
             "t={token}; u=https://origin.test{path}; c='curl -s -o /dev/null -w %{{http_code}}\\n'; \
              $c $u/clean; $c -H \"X-Token: $t\" $u/header; $c \"$u/query?k=$t\"; \
@@ -169,16 +141,16 @@ pub(crate) fn secrets_are_refused_on_their_way_out(runtime: &str) {
     world.assert_empty();
 }
 
-pub(crate) fn streams_are_not_buffered(runtime: &str) {
-    let world = World::chained(DEFAULT, "");
+pub(crate) fn streams_are_not_buffered(lane: Lane) {
+    let world = World::chained(lane, DEFAULT, "");
     // The origin sends its last event only after the agent, having read the first one, asks
     // for /gate/...: buffering anywhere on the way would end in the timeout.
     let output = world.sh(
-        &["--runtime", runtime],
+        &[],
         &format!(
-            "timeout 30 curl -sN https://origin.test/sse/{runtime} | while read -r line; do \
+            "timeout 30 curl -sN https://origin.test/sse/{lane} | while read -r line; do \
                echo \"$line\"; \
-               case $line in *first*) curl -s https://origin.test/gate/{runtime};; esac; \
+               case $line in *first*) curl -s https://origin.test/gate/{lane};; esac; \
              done"
         ),
     );
@@ -188,13 +160,13 @@ pub(crate) fn streams_are_not_buffered(runtime: &str) {
     world.assert_empty();
 }
 
-pub(crate) fn each_shorter_chain_holds(runtime: &str) {
+pub(crate) fn each_shorter_chain_holds(lane: Lane) {
     for proxies in [&["mitmproxy"][..], &["pipelock"][..], &[][..]] {
-        let world = World::chained(proxies, "tls_interception = true\n");
-        let path = format!("/short-{runtime}-{}.", proxies.join("-"));
+        let world = World::chained(lane, proxies, "tls_interception = true\n");
+        let path = format!("/short-{lane}-{}.", proxies.join("-"));
         let token = token();
         let output = world.sh(
-            &["--runtime", runtime],
+            &[],
             &format!(
                 "c='curl -s --connect-timeout 5 -o /dev/null -w %{{http_code}}\\n'; \
                  $c https://origin.test{path}; $c https://unlisted.test{path}-x; \

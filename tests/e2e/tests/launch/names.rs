@@ -1,6 +1,9 @@
 //! Names, and many bottles at once.
 
-use bottle_e2e::world::{World, assert_code, stderr, stdout};
+use bottle_e2e::{
+    lane::Lane,
+    world::{World, assert_code, stderr, stdout},
+};
 
 const CHAIN: &[&str] = &["mitmproxy", "pipelock"];
 
@@ -18,9 +21,8 @@ fn agent_names(world: &World) -> Vec<String> {
     names
 }
 
-#[test]
-fn colliding_names_count_up_and_pinned_ones_fail() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn colliding_names_count_up_and_pinned_ones_fail(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     assert_code(
         &world
             .shell(&["-d", "--name", "twin"], "sleep 600")
@@ -54,9 +56,8 @@ fn colliding_names_count_up_and_pinned_ones_fail() {
     world.assert_empty();
 }
 
-#[test]
-fn eight_bottles_at_once() {
-    let world = World::chained(CHAIN, "");
+pub(crate) fn eight_bottles_at_once(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
     let children: Vec<_> = (0..8)
         .map(|n| {
             World::spawn(&mut world.shell(

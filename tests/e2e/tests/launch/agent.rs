@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 
 use bottle_e2e::{
-    engine::{bridge_address, docker},
+    lane::{Lane, bridge_address},
     messages::{FIRST, GATE, LAST},
     origin::Origin,
     world::World,
@@ -11,13 +11,13 @@ use bottle_e2e::{
 
 const REAL: &str = "sk-ant-api03-real-key-for-the-stand-in-0123456789";
 
-pub(crate) fn claude_answers_through_the_chain(runtime: &str) {
-    let world = World::chained(&["mitmproxy", "pipelock"], "");
+pub(crate) fn claude_answers_through_the_chain(lane: Lane) {
+    let world = World::chained(lane, &["mitmproxy", "pipelock"], "");
     let origin = Origin::shared(bridge_address());
-    let gate = format!("messages-{runtime}");
+    let gate = format!("messages-{lane}");
     let mut command = world.bottle();
     command
-        .args(["run", "claude", "--runtime", runtime, "--"])
+        .args(["run", "claude", "--"])
         .args(["-p", &format!("answer slowly, {GATE}{gate};")])
         .args([
             "--output-format",
@@ -31,10 +31,10 @@ pub(crate) fn claude_answers_through_the_chain(runtime: &str) {
     let mut text = String::new();
 
     // The origin holds its last words back until the first ones were read here.
-    for line in lines.by_ref() {
-        let line = line.unwrap();
-        text.push_str(&line);
-        if line.contains(FIRST) {
+    for read in lines.by_ref() {
+        let said = read.unwrap();
+        text.push_str(&said);
+        if said.contains(FIRST) {
             assert!(
                 !text.contains(LAST),
                 "the last words before the gate: {text}"
@@ -53,7 +53,7 @@ pub(crate) fn claude_answers_through_the_chain(runtime: &str) {
         .leftovers()
         .into_iter()
         .filter_map(|line| line.strip_prefix("container ").map(str::to_owned))
-        .map(|name| docker(&["inspect", &name]))
+        .map(|name| lane.engine.ask(&["inspect", &name]))
         .collect::<Vec<_>>();
     assert_eq!(agent.len(), 3, "agent and two hops");
     assert!(agent.iter().all(|inspect| !inspect.contains(REAL)));
@@ -64,8 +64,8 @@ pub(crate) fn claude_answers_through_the_chain(runtime: &str) {
     );
 
     origin.open_gate(&gate);
-    for line in lines {
-        text.push_str(&line.unwrap());
+    for said in lines {
+        text.push_str(&said.unwrap());
     }
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{text}");
