@@ -24,7 +24,7 @@ use bottle_e2e::{
 /// What one contender took in one round.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Round {
-    /// Until every container is started.
+    /// Until every container is started, waits for readiness left out.
     pub(crate) up: Duration,
     /// Until the chain answers; `None` where nobody waits for that.
     pub(crate) ready: Option<Duration>,
@@ -105,15 +105,22 @@ fn verdict(all: &[Vec<Round>; 3], starts: &[Duration]) {
     let up = |n: usize| median(all[n].iter().map(|round| round.up).collect());
     let ready = median(all[2].iter().filter_map(|round| round.ready).collect());
     let start = median(starts.to_vec());
+    let bar = up(1).mul_f64(1.25) + start;
     println!(
-        "      bottle up = {:.2} x CLI (bar 0.80), {:.2} x floor; slowest hop's own start {} ms; \
-         ready = {} ms, bar 1.25 x floor + start = {} ms\n",
+        "      bottle up = {:.2} x CLI (bar 0.80: {}), {:.2} x floor; slowest hop's own start {} ms; \
+         ready = {} ms (bar 1.25 x floor + start = {} ms: {})\n",
         ratio(up(2), up(0)),
+        met(ratio(up(2), up(0)) <= 0.8),
         ratio(up(2), up(1)),
         start.as_millis(),
         ready.as_millis(),
-        (up(1).mul_f64(1.25) + start).as_millis(),
+        bar.as_millis(),
+        met(ready <= bar),
     );
+}
+
+fn met(is: bool) -> &'static str {
+    if is { "met" } else { "MISSED" }
 }
 
 fn ratio(a: Duration, b: Duration) -> f64 {

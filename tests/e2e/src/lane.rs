@@ -1,7 +1,7 @@
 //! An engine and a runtime that whole launches are tried on, looked at from outside with the
 //! engine's own command.
 
-use std::{fmt, net::IpAddr, process::Command};
+use std::{fmt, net::IpAddr, path::PathBuf, process::Command};
 
 /// What one lane of tests runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,19 @@ impl Engine {
                 None => {}
             }
         }
+    }
+
+    /// Where the engine keeps what containers write and say, on this machine.
+    pub fn data_folders(self) -> Vec<PathBuf> {
+        let (format, kept) = match self {
+            Self::Docker => ("{{.DockerRootDir}}", &["containers", "volumes"][..]),
+            Self::Podman => (
+                "{{.Store.GraphRoot}}",
+                &["overlay-containers", "volumes", "secrets"][..],
+            ),
+        };
+        let root = PathBuf::from(self.ask(&["info", "-f", format]).trim());
+        kept.iter().map(|folder| root.join(folder)).collect()
     }
 
     /// The address on an internal link of a container.

@@ -16,6 +16,8 @@ use crate::{
 /// The image with every client on it, built by the test script.
 pub const TOOLS_IMAGE: &str = "bottle-test/tools:latest";
 
+const CONFIG: &str = "config/bottle/config.toml";
+
 /// A home, a state folder, a config and a workspace nobody else uses.
 #[derive(Debug)]
 pub struct World {
@@ -31,7 +33,7 @@ impl World {
         for sub in ["config/bottle", "state", "home", "work"] {
             std::fs::create_dir_all(world.path(sub)).expect("a folder");
         }
-        world.write("config/bottle/config.toml", config);
+        world.write(CONFIG, config);
         world.write("work/hello.txt", "hello from the host\n");
         // The agent is uid 1000 in the images; a root-owned folder would make it root.
         for sub in ["work", "work/hello.txt"] {
@@ -93,7 +95,38 @@ upstream_ca = "{ca}"
     /// Replaces the user's configuration, the lane kept: `rest` begins inside `[launch]`.
     pub fn configure(&self, rest: &str) {
         let text = format!("{}{rest}", self.lane.config());
-        self.write("config/bottle/config.toml", &text);
+        self.write(CONFIG, &text);
+    }
+
+    /// Gives everything in this world to that user and group.
+    pub fn give_to(&self, uid: u32) {
+        let mut open = vec![self.path("")];
+        while let Some(path) = open.pop() {
+            std::os::unix::fs::lchown(&path, Some(uid), Some(uid)).expect("chown");
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.map(|entry| entry.path()));
+        }
+    }
+
+    /// Adds tables to the user's configuration.
+    pub fn extend(&self, tables: &str) {
+        let text = self.read(CONFIG) + tables;
+        self.write(CONFIG, &text);
+    }
+
+    /// Adds lines to a table of the user's configuration.
+    ///
+    /// # Panics
+    /// When it has no such table.
+    pub fn set(&self, table: &str, lines: &str) {
+        let head = format!("[{table}]\n");
+        let text = self.read(CONFIG);
+        assert!(text.contains(&head), "no table `{table}` in {text}");
+        self.write(CONFIG, &text.replace(&head, &format!("{head}{lines}\n")));
+    }
+
+    fn read(&self, relative: &str) -> String {
+        std::fs::read_to_string(self.path(relative)).expect("a file")
     }
 
     /// A path inside this world.

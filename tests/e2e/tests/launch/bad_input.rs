@@ -1,6 +1,9 @@
 //! Bad input: one clear error with the next step, exit 125, nothing left behind.
 
-use std::process::Output;
+use std::{
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    process::Output,
+};
 
 use bottle_e2e::{
     lane::Lane,
@@ -84,8 +87,14 @@ pub(crate) fn a_chain_that_cannot_work(lane: Lane) {
 }
 
 pub(crate) fn a_guarantee_the_chain_cannot_give(lane: Lane) {
+    // Without interception pipelock sees names and ports only.
     refused(
-        &World::chained(lane, &["mitmproxy"], ""),
+        &World::chained(lane, &["pipelock"], ""),
+        &["--require", "tls_inspected"],
+        "tls_inspected",
+    );
+    refused(
+        &World::chained(lane, CHAIN, ""),
         &["--require", "rootless"],
         "rootless",
     );
@@ -111,4 +120,50 @@ pub(crate) fn a_sidecar_that_dies_shows_its_last_lines(lane: Lane) {
         "proxies = [\"mitmproxy\"]\n[proxy.mitmproxy]\nimage = \"bottle-test/dying:latest\"\n",
     );
     refused(&world, &[], "last words of the sidecar");
+}
+
+pub(crate) fn a_sidecar_that_never_gets_ready(lane: Lane) {
+    let world = World::chained(lane, &["mitmproxy"], "");
+    world.set("proxy.mitmproxy", "ready_seconds = 3");
+    // It runs, and its program does something else.
+    let recipe = "FROM bottle-test/dying:latest\nRUN printf '#!/bin/sh\\necho still thinking\\nsleep 600\\n' > /usr/local/bin/mitmdump\n";
+    world.set(
+        "proxy.mitmproxy",
+        &format!("image = {{ recipe = {recipe:?} }}"),
+    );
+    refused(&world, &[], "still thinking");
+}
+
+pub(crate) fn a_socket_nobody_may_use(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
+    let socket = world.path("engine.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let table = lane.engine.backend();
+    let host = format!("unix://{}", socket.display());
+    world.extend(&format!("\n[backend.{table}]\nhost = {host:?}\n"));
+    // Root may use any socket.
+    world.give_to(65533);
+    let mut command = world.shell(&[], "true");
+    command.uid(65533).gid(65533);
+    explained(&world, &command.output().unwrap(), "permission");
+}
+
+pub(crate) fn a_full_disk_while_building(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
+    // A device that is always full stands in for the engine's disk.
+    let recipe = "FROM debian:bookworm-slim\nRUN cat /etc/passwd > /dev/full\n";
+    world.extend(&format!(
+        "\n[agent.full]\nextends = \"shell\"\nimage = {{ recipe = {recipe:?} }}\n"
+    ));
+    explained(&world, &world.run(&["run", "full"]), "no space left");
+}
+
+pub(crate) fn a_file_where_a_secret_should_be(lane: Lane) {
+    let world = World::chained(lane, CHAIN, "");
+    let folder = world.path("work").display().to_string();
+    world.extend(&format!(
+        "\n[secret.TOKEN]\nfrom_file = {folder:?}\ninject = {{ hosts = [\"origin.test\"], header = \"x-api-key\" }}\n"
+    ));
+    refused(&world, &[], &folder);
 }

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use bottle_e2e::{
+    REACH,
+    beacon::{Beacon, host_addresses},
     lane::{Lane, bridge_address},
     origin::Origin,
-    world::{World, assert_code, stdout},
+    world::{TOOLS_IMAGE, World, assert_code, stdout},
 };
 
 const DEFAULT: &[&str] = &["mitmproxy", "pipelock"];
@@ -62,39 +64,88 @@ pub(crate) fn unlisted_hosts_are_refused_by_a_named_rule(lane: Lane) {
 
 pub(crate) fn every_other_way_out_is_dead(lane: Lane) {
     let world = World::chained(lane, DEFAULT, "");
-    let started = world
-        .shell(&["-d", "--name", &format!("dead-{lane}")], "sleep 600")
-        .output()
-        .unwrap();
-    assert_code(&started, 0);
+    let name = format!("dead-{lane}");
+    let started = world.shell(&["-d", "--name", &name], "sleep 600").output();
+    assert_code(&started.unwrap(), 0);
+    let inside = |argv: &[&str]| {
+        let output = world.run(&[&["exec", &name, "--"], argv].concat());
+        assert_code(&output, 0);
+        stdout(&output)
+    };
+
+    // The host: every address it has, the link's own gateway, what a default route would lead to.
+    let beacon = Beacon::light();
+    let mut hosts: Vec<String> = host_addresses().iter().map(ToString::to_string).collect();
+    let own = address_of(&world, &name).to_string();
+    let (link, last) = own.rsplit_once('.').unwrap();
+    let gateway = last.parse::<u8>().unwrap() - 1;
+    hosts.push(format!("{link}.{gateway}"));
+    hosts.push("host.docker.internal".into());
+    hosts.push("host.containers.internal".into());
+    let interface = inside(&[
+        "sh",
+        "-c",
+        "ls /sys/class/net 2>/dev/null | grep -v lo | grep . || echo eth0",
+    ]);
+    for address in hosts.clone().iter().filter(|a| a.starts_with("fe80")) {
+        let interface = interface.lines().next().unwrap();
+        hosts.push(format!("{address}%{interface}"));
+    }
+    let mut targets = Vec::new();
+    for host in &hosts {
+        for kind in ["tcp", "udp"] {
+            targets.push(format!("{kind} {host} {}", beacon.port));
+        }
+    }
+    // The second hop and its services, the cloud's metadata, an address nobody has.
     let second = address_of(&world, "pipelock");
+    for port in [8888, 9090, 9091] {
+        targets.push(format!("tcp {second} {port}"));
+    }
+    targets.push("tcp 169.254.169.254 80".into());
+    targets.push("tcp 203.0.113.7 443".into());
+    // Resolvers: the engine's, the one in the file, the host's, somebody's.
+    let resolvers = inside(&["sh", "-c", "sed -n 's/^nameserver //p' /etc/resolv.conf"]);
+    let resolvers = resolvers.lines().map(str::to_owned);
+    let others = ["127.0.0.11", "192.0.2.53"].map(str::to_owned);
+    for resolver in resolvers.chain(others).chain(hosts.clone()) {
+        for kind in ["dns-udp", "dns-tcp"] {
+            targets.push(format!("{kind} {resolver} 53"));
+        }
+    }
+    let mut argv = vec!["python3", "-c", REACH];
+    argv.extend(targets.iter().map(String::as_str));
+    argv.push("tcp mitmproxy 8080");
+    let out = inside(&argv);
+    let (alive, dead): (Vec<_>, Vec<_>) = out.lines().partition(|line| line.starts_with("alive"));
+    assert_eq!(alive, ["alive tcp mitmproxy 8080"], "{out}");
+    assert_eq!(dead.len(), targets.len(), "{out}");
+
+    // The positive control: the same targets from a container that nobody closed.
     let bridge = bridge_address();
+    let wanted = ["tcp", "udp"].map(|kind| format!("{kind} {bridge} {}", beacon.port));
+    let mut run = vec!["run", "--rm", TOOLS_IMAGE, "python3", "-c", REACH];
+    run.extend(wanted.iter().map(String::as_str));
+    let control = lane.engine.ask(&run);
+    assert_eq!(control.matches("alive").count(), 2, "{control}");
+
     let script = format!(
         r#"
 dead() {{ if timeout 8 "$@" >/tmp/out 2>&1; then echo "ALIVE: $*"; cat /tmp/out; else echo "dead: $*"; fi; }}
-dead curl -sk --noproxy '*' --connect-timeout 3 https://{bridge}/direct
-dead curl -sk --noproxy '*' --connect-timeout 3 http://169.254.169.254/
-dead curl -s --noproxy '*' --connect-timeout 3 http://{second}:8888/health
 dead curl -sf --connect-timeout 3 https://{bridge}/by-ip
 dead curl -sf --connect-timeout 3 http://169.254.169.254/latest/meta-data/
 dead getent ahosts example.org
 dead getent ahosts pipelock
+dead sh -c 'dig +short +time=2 +tries=1 origin.test | grep -q ^[0-9]'
 dead python3 -c 'import socket; socket.getaddrinfo("origin.test", 443)'
-dead python3 -c 'import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.sendto(bytes.fromhex("abcd01000001000000000000076578616d706c65036f72670000010001"), ("127.0.0.11", 53)); r=s.recv(512); assert r[3] & 15 == 0 and r[7] > 0'
-dead python3 -c 'import socket; s=socket.create_connection(("{bridge}", 53), 3)'
-dead python3 -c 'import socket; s=socket.socket(socket.AF_INET6); s.settimeout(3); s.connect(("fe80::1", 443, 0, 2))'
-gateway=$(ip route 2>/dev/null | sed -n 's/^default via \([^ ]*\).*/\1/p')
-dead python3 -c "import socket; s=socket.create_connection(('${{gateway:-192.0.2.1}}', 53), 3)"
-dead curl -sk --noproxy '*' --connect-timeout 3 https://${{gateway:-192.0.2.1}}/gateway
 curl -s -o /dev/null -w 'control: %{{http_code}}\n' https://origin.test/control
 "#
     );
-    let output = world.run(&["exec", &format!("dead-{lane}"), "--", "sh", "-c", &script]);
-    let out = stdout(&output);
+    let out = inside(&["sh", "-c", &script]);
     assert!(!out.contains("ALIVE"), "{out}");
-    assert_eq!(out.matches("dead: ").count(), 13, "{out}");
+    assert_eq!(out.matches("dead: ").count(), 6, "{out}");
     assert!(out.contains("control: 200"), "the positive control: {out}");
-    assert_code(&world.run(&["stop", &format!("dead-{lane}")]), 0);
+    assert_code(&world.run(&["stop", &name]), 0);
     world.assert_empty();
 }
 
@@ -160,10 +211,19 @@ pub(crate) fn streams_are_not_buffered(lane: Lane) {
     world.assert_empty();
 }
 
-pub(crate) fn each_shorter_chain_holds(lane: Lane) {
-    for proxies in [&["mitmproxy"][..], &["pipelock"][..], &[][..]] {
+pub(crate) fn each_other_chain_holds(lane: Lane) {
+    // The last one has the second setting of mitmproxy: it tunnels to pipelock, which opens TLS.
+    for (proxies, upstream) in [
+        (&["mitmproxy"][..], false),
+        (&["pipelock"][..], false),
+        (&[][..], false),
+        (DEFAULT, true),
+    ] {
         let world = World::chained(lane, proxies, "tls_interception = true\n");
-        let path = format!("/short-{lane}-{}.", proxies.join("-"));
+        if upstream {
+            world.set("proxy.mitmproxy", "mode = \"upstream\"");
+        }
+        let path = format!("/other-{lane}-{}-{upstream}.", proxies.join("-"));
         let token = token();
         let output = world.sh(
             &[],
@@ -178,12 +238,16 @@ pub(crate) fn each_shorter_chain_holds(lane: Lane) {
         if proxies.is_empty() {
             assert_eq!(codes, ["000", "000", "000"], "{proxies:?}: {out}");
         } else {
-            assert_eq!(codes, ["200", "000", "403"], "{proxies:?}: {out}");
+            assert_eq!(
+                codes,
+                ["200", "000", "403"],
+                "{proxies:?} {upstream}: {out}"
+            );
         }
         assert_eq!(
             origin().seen(&path).len(),
             usize::from(!proxies.is_empty()),
-            "{proxies:?}"
+            "{proxies:?} {upstream}"
         );
         world.assert_empty();
     }

@@ -12,7 +12,9 @@ mod chain;
 mod clients;
 mod kill;
 mod names;
+mod provisioners;
 mod secrets;
+mod workspaces;
 
 use bottle_e2e::lane::Engine;
 
@@ -37,11 +39,27 @@ lanes!(under_runtimes: [
     chain::every_other_way_out_is_dead,
     chain::secrets_are_refused_on_their_way_out,
     chain::streams_are_not_buffered,
-    chain::each_shorter_chain_holds,
+    chain::each_other_chain_holds,
     clients::every_client_trusts_the_chain,
     secrets::forwarded_secrets_are_nowhere_else,
+    provisioners::files_keys_skills_and_prompt_arrive,
     secrets::a_reflected_credential_does_not_come_back,
+    workspaces::a_bound_folder_is_the_hosts_own,
+    workspaces::a_copied_folder_keeps_its_modes_and_leaves_the_host_alone,
+    workspaces::a_clone_brings_commits_back_on_a_branch_of_its_own,
+    workspaces::a_worktree_commits_into_the_repository_on_a_branch_of_its_own,
 });
+
+/// Minutes long: images built from packages of several hundred megabytes.
+mod long {
+    use super::*;
+
+    #[test]
+    #[ignore = "long: builds three agents' images"]
+    fn every_preset_is_built_and_answers() {
+        provisioners::every_preset_is_built_and_answers(Engine::Docker.auto());
+    }
+}
 
 lanes!(on_engines: [
     docker = Engine::Docker.auto(),
@@ -56,6 +74,10 @@ lanes!(on_engines: [
     bad_input::a_guarantee_the_chain_cannot_give,
     bad_input::an_unknown_key_in_config,
     bad_input::a_sidecar_that_dies_shows_its_last_lines,
+    bad_input::a_sidecar_that_never_gets_ready,
+    bad_input::a_socket_nobody_may_use,
+    bad_input::a_full_disk_while_building,
+    bad_input::a_file_where_a_secret_should_be,
     kill::the_next_command_leaves_the_engine_empty,
     kill::any_command_sweeps,
     kill::a_detached_session_outlives_its_terminal,

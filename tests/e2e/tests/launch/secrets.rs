@@ -1,6 +1,15 @@
 //! Where a forwarded secret is, and where it must not be.
 
-use std::process::Command;
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use bottle_e2e::{
     lane::{Lane, bridge_address},
@@ -23,6 +32,7 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(lane: Lane) {
     let world = world(lane);
     let path = format!("/inject-{lane}");
     let name = format!("inject-{lane}");
+    let arguments = Arguments::watched(REAL);
     let started = world
         .shell(&["-d", "--name", &name, "-v"], "sleep 600")
         .env("PROBE_KEY", REAL)
@@ -57,6 +67,8 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(lane: Lane) {
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].header("x-api-key"), Some(REAL));
 
+    assert!(arguments.seen() > 100, "processes were looked at");
+    assert_eq!(arguments.found(), Vec::<String>::new());
     let mut places = vec![
         (
             "output",
@@ -67,10 +79,6 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(lane: Lane) {
             "log",
             stdout(&world.run(&["logs", &name]))
                 + &stdout(&world.run(&["logs", &name, "--egress"])),
-        ),
-        (
-            "argv",
-            text(Command::new("ps").args(["axww", "-o", "args="])),
         ),
     ];
     for line in world.leftovers() {
@@ -89,15 +97,11 @@ pub(crate) fn forwarded_secrets_are_nowhere_else(lane: Lane) {
     for (what, text) in &places {
         assert!(!text.contains(REAL), "the secret is in {what}");
     }
-    assert_eq!(
-        folder_holds(&world.path("."), REAL),
-        Vec::<std::path::PathBuf>::new()
-    );
+    assert_eq!(folder_holds(&world.path("."), REAL), Vec::<PathBuf>::new());
     assert_code(&world.run(&["stop", &name]), 0);
-    assert_eq!(
-        folder_holds(&world.path("."), REAL),
-        Vec::<std::path::PathBuf>::new()
-    );
+    for folder in lane.engine.data_folders().iter().chain([&world.path(".")]) {
+        assert_eq!(folder_holds(folder, REAL), Vec::<PathBuf>::new());
+    }
     world.assert_empty();
 }
 
@@ -134,6 +138,44 @@ pub(crate) fn a_missing_secret_is_one_clear_error(lane: Lane) {
     world.assert_empty();
 }
 
-fn text(command: &mut Command) -> String {
-    stdout(&command.output().unwrap())
+/// Looks at the arguments of every process of this machine, again and again.
+struct Arguments {
+    stop: Arc<AtomicBool>,
+    seen: Arc<AtomicUsize>,
+    watching: JoinHandle<BTreeSet<String>>,
+}
+
+impl Arguments {
+    fn watched(needle: &'static str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(AtomicUsize::new(0));
+        let (over, count) = (Arc::clone(&stop), Arc::clone(&seen));
+        let watching = std::thread::spawn(move || {
+            let mut found = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+                    let arguments = std::fs::read(entry.path().join("cmdline"));
+                    let text = String::from_utf8_lossy(&arguments.unwrap_or_default()).into_owned();
+                    count.fetch_add(usize::from(!text.is_empty()), Ordering::Relaxed);
+                    if text.contains(needle) {
+                        found.insert(text.replace('\0', " "));
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            found
+        });
+        Self {
+            stop,
+            seen,
+            watching,
+        }
+    }
+    fn seen(&self) -> usize {
+        self.seen.load(Ordering::Relaxed)
+    }
+    fn found(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.watching.join().unwrap().into_iter().collect()
+    }
 }
