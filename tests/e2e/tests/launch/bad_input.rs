@@ -137,13 +137,13 @@ pub(crate) fn a_sidecar_that_never_gets_ready(lane: Lane) {
 pub(crate) fn a_socket_nobody_may_use(lane: Lane) {
     let world = World::chained(lane, CHAIN, "");
     let socket = world.path("engine.sock");
-    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
     let table = lane.engine.backend();
     let host = format!("unix://{}", socket.display());
     world.extend(&format!("\n[backend.{table}]\nhost = {host:?}\n"));
-    // Root may use any socket.
+    // Root may use any socket, so the command is not root's here; the socket is.
     world.give_to(65533);
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut command = world.shell(&[], "true");
     command.uid(65533).gid(65533);
     explained(&world, &command.output().unwrap(), "permission");

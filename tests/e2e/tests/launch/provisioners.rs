@@ -44,12 +44,13 @@ skills_dir = "~/skills"
         note = world.path("note.txt").display(),
     ));
     let path = format!("/remote-{lane}");
+    let remote = &path[1..];
     let skill = world.path("skills/knots");
     let script = format!(
         "cd; stat -c '%a %u' .ssh .ssh/id_probe; grep -c PRIVATE .ssh/id_probe; cat .ssh/known_hosts; \
-         echo $WANTED $UNWANTED; cat note.txt PROMPT.md; tail -n 1 skills/knots/SKILL.md; \
+         echo $WANTED $UNWANTED; cat note.txt PROMPT.md; echo; tail -n 1 skills/knots/SKILL.md; \
          git config user.name; git config user.email; \
-         git ls-remote git@origin.test:{path}/repo.git | cut -c1-4; touch .config-check && id -un"
+         git ls-remote git@origin.test:{remote}/repo.git | head -n 1 | cut -c1-4"
     );
     let mut command = world.bottle();
     command
@@ -62,7 +63,7 @@ skills_dir = "~/skills"
     let out = stdout(&output);
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(
-        lines[..11],
+        lines,
         [
             "700 1000",
             "600 1000",

@@ -27,9 +27,8 @@ pub(crate) fn a_bound_folder_is_the_hosts_own(lane: Lane) {
 
 pub(crate) fn a_copied_folder_keeps_its_modes_and_leaves_the_host_alone(lane: Lane) {
     let world = World::chained(lane, CHAIN, "");
-    // New content every time: a copy is cached by its content.
-    let mark = world.path("").display().to_string();
-    world.write("work/tool", &format!("#!/bin/sh\necho {mark}\n"));
+    // The same content every time: a copy is cached by it.
+    world.write("work/tool", "#!/bin/sh\necho the tool ran\n");
     world.write("work/.dockerignore", "left-out\n");
     world.write("work/left-out", "x");
     fs::set_permissions(world.path("work/tool"), fs::Permissions::from_mode(0o750)).unwrap();
@@ -40,13 +39,12 @@ pub(crate) fn a_copied_folder_keeps_its_modes_and_leaves_the_host_alone(lane: La
          echo changed > hello.txt && rm tool",
     );
     assert_code(&output, 0);
-    let expected = format!("{mark}\ntool\n750 1000\nignored\n");
+    let expected = "the tool ran\ntool\n750 1000\nignored\n";
     assert_eq!(stdout(&output), expected);
     let hello = fs::read_to_string(world.path("work/hello.txt")).unwrap();
     assert_eq!(hello, "hello from the host\n");
     assert!(world.path("work/tool").exists());
     world.assert_empty();
-    assert_code(&world.run(&["cleanup", "--images"]), 0);
 }
 
 pub(crate) fn a_clone_brings_commits_back_on_a_branch_of_its_own(lane: Lane) {
@@ -77,6 +75,7 @@ pub(crate) fn a_worktree_commits_into_the_repository_on_a_branch_of_its_own(lane
              echo x > $common/hooks/pre-commit || echo hooks are closed"
         ),
     );
+    assert_code(&output, 0);
     let out = stdout(&output);
     assert!(out.contains("config is closed"), "{out}");
     assert!(out.contains("hooks are closed"), "{out}");
