@@ -71,7 +71,7 @@ struct State<S> {
 }
 
 /// Turns pieces of bytes into output.
-pub(crate) fn output<S, E>(pieces: S, framed: bool, operation: &'static str) -> BoxStream<Output>
+pub fn output<S, E>(pieces: S, framed: bool, operation: &'static str) -> BoxStream<Output>
 where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
     E: std::fmt::Display + Send + 'static,
@@ -120,7 +120,7 @@ where
 }
 
 /// The bytes of a reader, as they come.
-pub(crate) fn pieces<R>(reader: R) -> impl Stream<Item = std::io::Result<Bytes>> + Send
+pub fn pieces<R>(reader: R) -> impl Stream<Item = std::io::Result<Bytes>> + Send
 where
     R: AsyncRead + Send + Unpin + 'static,
 {

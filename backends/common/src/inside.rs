@@ -1,23 +1,21 @@
 //! Files of a running container whose kernel keeps them to itself, by way of a `tar` inside. It
 //! runs with no more rights than the owner of the files: what it is, the container decides.
 
-use std::sync::Arc;
-
-use bottle_api::{
-    BackendError, BackendErrorKind, ContainerId, ExecOutput, ExecRequest, ExitStatus, Output,
-};
+use bottle_api::{BackendError, BackendErrorKind, ExecOutput, ExecRequest, ExitStatus, Output};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
-use super::split::{END, Piece};
-use crate::{client::Client, error::Attempt, process};
+use crate::{
+    Attempt,
+    files::Files,
+    split::{END, Piece},
+};
 
 /// Unpacks, as each owner what belongs to it.
-pub(super) async fn put(
-    client: &Arc<Client>,
+pub(crate) async fn put(
+    files: &impl Files,
     attempt: &Attempt<'_>,
-    id: &ContainerId,
     pieces: Vec<Piece>,
 ) -> Result<(), BackendError> {
     // One run an owner, in the order in which the owners first come: folders before their files.
@@ -33,17 +31,16 @@ pub(super) async fn put(
         let mut request =
             ExecRequest::new(["tar", "-xpf", "-", "-C", "/"]).user(format!("{uid}:{gid}"));
         request.stdin = true;
-        let output = run(client, attempt, id, request, bytes).await?;
+        let output = run(files, attempt, request, bytes).await?;
         done(attempt, &output)?;
     }
     Ok(())
 }
 
 /// Packs, as the container's user.
-pub(super) async fn get(
-    client: &Arc<Client>,
+pub(crate) async fn get(
+    files: &impl Files,
     attempt: &Attempt<'_>,
-    id: &ContainerId,
     path: &str,
 ) -> Result<Bytes, BackendError> {
     let path = path.trim_end_matches('/');
@@ -53,21 +50,20 @@ pub(super) async fn get(
     // Not `--`: not every `tar` knows it. A name cannot be taken for an option behind `./`.
     let name = format!("./{name}");
     let request = ExecRequest::new(["tar", "-cf", "-", "-C", folder, &name]);
-    let output = run(client, attempt, id, request, vec![]).await?;
+    let output = run(files, attempt, request, vec![]).await?;
     done(attempt, &output)?;
     renamed(&output.stdout)
         .map_err(|error| attempt.error(BackendErrorKind::Other, &error.to_string()))
 }
 
 async fn run(
-    client: &Arc<Client>,
+    files: &impl Files,
     attempt: &Attempt<'_>,
-    id: &ContainerId,
     request: ExecRequest,
     input: Vec<u8>,
 ) -> Result<ExecOutput, BackendError> {
     let running = async {
-        let mut process = process::exec(client, id, &request).await?;
+        let mut process = files.exec(&request).await?;
         let stdin = process.stdin.take();
         let writing = async move {
             if let Some(mut stdin) = stdin {
@@ -95,9 +91,9 @@ async fn run(
             stderr,
         })
     };
-    timeout(client.image_limit, running)
+    timeout(files.limit(), running)
         .await
-        .map_err(|_| attempt.timeout(client.image_limit))?
+        .map_err(|_| attempt.timeout(files.limit()))?
 }
 
 fn done(attempt: &Attempt<'_>, output: &ExecOutput) -> Result<(), BackendError> {

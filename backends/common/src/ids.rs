@@ -3,7 +3,7 @@
 use bottle_api::{BackendError, BackendErrorKind};
 
 /// The identifier, if it looks like one of the engine's.
-pub(crate) fn checked(id: &str) -> Result<&str, BackendError> {
+pub fn checked(id: &str) -> Result<&str, BackendError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if !id.is_empty() && !id.starts_with('.') && id.bytes().all(fits) {
         Ok(id)

@@ -9,28 +9,28 @@ use bytes::Bytes;
 
 /// A cut archive.
 #[derive(Debug)]
-pub(super) struct Split {
+pub(crate) struct Split {
     /// A mount, and the archive to unpack there.
-    pub(super) parts: Vec<(String, Bytes)>,
+    pub(crate) parts: Vec<(String, Bytes)>,
     /// What lies in no mount, in order.
-    pub(super) rest: Vec<Piece>,
+    pub(crate) rest: Vec<Piece>,
 }
 
 /// An entry, as an archive of its own without an end.
 #[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) path: PathBuf,
-    pub(super) owner: (u64, u64),
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Piece {
+    pub(crate) path: PathBuf,
+    pub(crate) owner: (u64, u64),
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What ends an archive.
-pub(super) const END: [u8; 1024] = [0; 1024];
+pub(crate) const END: [u8; 1024] = [0; 1024];
 
 /// Cuts an archive. Folders that only lead to a mount are left out: they are there. So is the
 /// root of a mount itself, which keeps the owner and mode it has: no engine applies an entry for
 /// the very place it unpacks to.
-pub(super) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
+pub(crate) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
     let mut parts: Vec<(&String, PathBuf, Vec<u8>)> = mounts
         .iter()
         .map(|mount| (mount, relative(Path::new(mount)), Vec::new()))
@@ -72,7 +72,7 @@ pub(super) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
 }
 
 /// Whether this path lies in a mount.
-pub(super) fn in_a_mount(path: &str, mounts: &[String]) -> bool {
+pub(crate) fn in_a_mount(path: &str, mounts: &[String]) -> bool {
     let path = relative(Path::new(path));
     mounts
         .iter()
