@@ -2,7 +2,10 @@
 
 use bottle_api::{Backend, BackendErrorKind, ImageId, ImagePlan, Mount, OwnedSelector, Stdio};
 
-use crate::harness::{call, test};
+use crate::{
+    harness::{call, test},
+    lane::{RUNTIME_HINT, check_log, give},
+};
 
 #[test]
 fn a_taken_name_is_a_conflict_and_creates_nothing() {
@@ -25,7 +28,7 @@ fn unknown_runtimes_and_images_are_told_apart() {
         let plan = engine.plan("agent", "no-such-runtime");
         let error = engine.refusal(&plan, &engine.image).await;
         assert_eq!(error.kind(), BackendErrorKind::RuntimeMissing, "{error}");
-        assert!(error.hint().unwrap().contains("runsc install"));
+        assert!(error.hint().unwrap().contains(RUNTIME_HINT));
 
         let plan = engine.plan("agent", "runc");
         let image = ImageId::new(format!("sha256:{}", "0".repeat(64)));
@@ -88,8 +91,8 @@ fn entry_point_command_user_folder_and_host_name() {
                 .create_with_env(&plan, &[("KEY", "va lue=1")])
                 .await
                 .unwrap();
-            engine.docker.start(&id).await.unwrap();
-            assert!(engine.docker.wait(&id).await.unwrap().success());
+            engine.backend.start(&id).await.unwrap();
+            assert!(engine.backend.wait(&id).await.unwrap().success());
             let lines = crate::logs::all(&engine, &id).await;
             assert_eq!(
                 lines,
@@ -108,6 +111,7 @@ fn binds_are_writable_or_not() {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("in"), "from the host").unwrap();
+        give(folder.path());
         for runtime in engine.runtimes() {
             let mut plan = engine.plan(&runtime, &runtime);
             plan.mounts = [(false, "/rw"), (true, "/ro")]
@@ -144,15 +148,14 @@ fn labels_are_on_the_container_and_its_volumes_and_the_log_is_bounded() {
             .await
             .json();
         assert_eq!(seen["Config"]["Labels"]["bottle.role"], "agent");
-        assert_eq!(seen["HostConfig"]["LogConfig"]["Type"], "json-file");
-        assert_eq!(seen["HostConfig"]["LogConfig"]["Config"]["max-size"], "10m");
+        check_log(&seen["HostConfig"]["LogConfig"]);
         let volume = seen["Mounts"][0]["Name"].as_str().unwrap();
         let volume = call("GET", &format!("/volumes/{volume}"), None)
             .await
             .json();
         assert_eq!(volume["Labels"]["bottle.session"], engine.session.as_str());
         let selector = OwnedSelector::default();
-        let all = engine.docker.list_owned(&selector).await.unwrap();
+        let all = engine.backend.list_owned(&selector).await.unwrap();
         let own = all.iter().filter(|it| it.owner.session == engine.session);
         assert_eq!(own.count(), 2, "found without naming the session");
     });

@@ -7,7 +7,10 @@ use bottle_api::{
     RecipeSource,
 };
 
-use crate::harness::{IMAGE, call, discard, drain, listening, test, unique};
+use crate::{
+    harness::{IMAGE, call, discard, drain, listening, test, unique},
+    lane::{FREE_SPACE, LOCAL},
+};
 
 fn pull(reference: &str, policy: PullPolicy) -> ImageSource {
     ImageSource::Pull {
@@ -35,11 +38,11 @@ fn recipe(run: &str) -> Recipe {
 #[test]
 fn what_is_here_is_taken_and_what_is_not_is_missing() {
     test(async |engine| {
-        let ensure = async |source| engine.docker.ensure_image(&source, &discard()).await;
+        let ensure = async |source| engine.backend.ensure_image(&source, &discard()).await;
         let never = ensure(pull(IMAGE, PullPolicy::Never)).await.unwrap();
         assert_eq!(never, engine.image);
         assert!(never.as_str().starts_with("sha256:"));
-        let has = async |source| engine.docker.has_image(&source).await.unwrap();
+        let has = async |source| engine.backend.has_image(&source).await.unwrap();
         assert_eq!(has(pull(IMAGE, PullPolicy::Missing)).await, Some(true));
 
         // Nobody listens there.
@@ -65,10 +68,10 @@ fn a_recipe_is_built_once_with_progress_and_label() {
         let mut recipe = recipe("echo $WORD > /word && tool >> /word");
         recipe.args.insert("WORD".into(), "given".into());
         let source = ImageSource::Recipe(recipe);
-        assert_eq!(engine.docker.has_image(&source).await.unwrap(), Some(false));
+        assert_eq!(engine.backend.has_image(&source).await.unwrap(), Some(false));
 
         let (cx, mut events) = listening();
-        let id = engine.docker.ensure_image(&source, &cx).await.unwrap();
+        let id = engine.backend.ensure_image(&source, &cx).await.unwrap();
         engine.remove_later(id.as_str());
         let steps: Vec<_> = drain(&mut events)
             .into_iter()
@@ -87,13 +90,13 @@ fn a_recipe_is_built_once_with_progress_and_label() {
             .json();
         assert_eq!(image["Config"]["Labels"]["bottle.image"], "build");
         let tag = image["RepoTags"][0].as_str().unwrap().to_owned();
-        assert!(tag.starts_with("bottle/engine-tests:"), "{tag}");
+        assert!(tag.starts_with(&format!("{LOCAL}bottle/engine-tests:")), "{tag}");
 
         let (cx, mut events) = listening();
-        let again = engine.docker.ensure_image(&source, &cx).await.unwrap();
+        let again = engine.backend.ensure_image(&source, &cx).await.unwrap();
         assert_eq!((again, drain(&mut events)), (id.clone(), vec![]));
-        assert_eq!(engine.docker.has_image(&source).await.unwrap(), Some(true));
-        let cached = engine.docker.prune_images(true).await.unwrap();
+        assert_eq!(engine.backend.has_image(&source).await.unwrap(), Some(true));
+        let cached = engine.backend.prune_images(true).await.unwrap();
         assert!(cached.contains(&tag), "{cached:?}");
 
         let mut plan = engine.plan("agent", "runc");
@@ -104,7 +107,7 @@ fn a_recipe_is_built_once_with_progress_and_label() {
         ];
         let lines = engine.lines_of(&plan, &id).await;
         assert_eq!((lines[0].as_str(), lines[2].as_str()), ("given", "755"));
-        let used = engine.docker.prune_images(true).await.unwrap();
+        let used = engine.backend.prune_images(true).await.unwrap();
         assert!(!used.contains(&tag), "a container uses it: {used:?}");
     });
 }
@@ -121,7 +124,7 @@ fn pruning_removes_what_no_container_uses() {
         }
         let source = ImageSource::Recipe(recipe("true"));
         let id = engine.image_of(&source).await;
-        let removed = engine.docker.prune_images(false).await.unwrap();
+        let removed = engine.backend.prune_images(false).await.unwrap();
         assert!(!removed.is_empty());
         let status = call("GET", &format!("/images/{id}/json"), None)
             .await
@@ -169,7 +172,7 @@ fn a_full_disk_is_told_as_such() {
         let source = ImageSource::Recipe(recipe("cat /etc/passwd > /dev/full"));
         let error = engine.no_image(&source).await;
         assert_eq!(error.kind(), BackendErrorKind::DiskFull, "{error}");
-        assert!(error.hint().unwrap().contains("docker system"));
+        assert!(error.hint().unwrap().contains(FREE_SPACE));
     });
 }
 

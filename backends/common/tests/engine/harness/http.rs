@@ -5,6 +5,8 @@ use tokio::{
     net::UnixStream,
 };
 
+use crate::lane;
+
 /// Status and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -18,21 +20,12 @@ impl Answer {
     }
 }
 
-pub(crate) fn socket() -> String {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    match host.strip_prefix("unix://") {
-        Some(path) => path.to_owned(),
-        None if host.is_empty() => "/var/run/docker.sock".to_owned(),
-        None => panic!("these tests need a unix socket, not {host}"),
-    }
-}
-
 pub(crate) async fn call(method: &str, path: &str, body: Option<serde_json::Value>) -> Answer {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let mut stream = UnixStream::connect(socket()).await.unwrap();
+    let mut stream = UnixStream::connect(lane::socket()).await.unwrap();
     // HTTP/1.0: the answer is not chunked and ends with the connection.
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

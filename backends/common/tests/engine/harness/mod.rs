@@ -3,7 +3,7 @@
 mod http;
 mod parts;
 
-pub(crate) use http::{call, socket};
+pub(crate) use http::call;
 pub(crate) use parts::{archive, entry, folder, link, unpack};
 
 use std::{
@@ -16,22 +16,23 @@ use std::{
 };
 
 use bottle_api::{
-    Backend, BackendError, BackendErrorKind, BackendInfo, ContainerId, ContainerPlan,
+    Backend as _, BackendError, BackendErrorKind, BackendInfo, ContainerId, ContainerPlan,
     ContainerRequest, Event, EventSink, ExecOutput, ExecRequest, ExitStatus, ImageId, ImagePlan,
     ImageSource, InstanceId, NetworkId, NetworkPlan, NetworkRequest, OpContext, Output,
     OwnedResource, OwnedSelector, Ownership, Process, PullPolicy, ResolvedAttachment, Role,
     SecretString, SessionId,
 };
-use bottle_backend_docker::{Docker, DockerConfig};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::lane::{self, Backend};
 
 pub(crate) const IMAGE: &str = "debian:bookworm-slim";
 /// Nothing here takes that long; a hanging engine shall not hang the test.
 const LIMIT: Duration = Duration::from_mins(5);
 
 pub(crate) struct Engine {
-    pub(crate) docker: Docker,
+    pub(crate) backend: Backend,
     pub(crate) info: BackendInfo,
     pub(crate) image: ImageId,
     pub(crate) session: SessionId,
@@ -78,9 +79,9 @@ where
 
 impl Engine {
     async fn new() -> Result<Self, BackendError> {
-        let docker = Docker::new(DockerConfig::default()).unwrap();
-        let info = docker.probe().await?;
-        let image = docker
+        let backend = lane::connect()?;
+        let info = backend.probe().await?;
+        let image = backend
             .ensure_image(
                 &ImageSource::Pull {
                     reference: IMAGE.into(),
@@ -90,7 +91,7 @@ impl Engine {
             )
             .await?;
         Ok(Self {
-            docker,
+            backend,
             info,
             image,
             session: SessionId::new(unique()),
@@ -101,7 +102,7 @@ impl Engine {
     async fn clean_up(&self) {
         for resource in self.owned().await {
             // Once more below: what stays is named there.
-            let _ = self.docker.remove(&resource).await;
+            let _ = self.backend.remove(&resource).await;
         }
         let images = std::mem::take(&mut *self.images.lock().unwrap());
         for image in images {
@@ -118,13 +119,7 @@ impl Engine {
 
     /// The runtimes every sentence about programs must hold for.
     pub(crate) fn runtimes(&self) -> Vec<String> {
-        let mut runtimes = vec!["runc".to_owned()];
-        if self.info.runtimes.contains("runsc") {
-            runtimes.push("runsc".to_owned());
-        } else {
-            skip("gVisor: the engine has no runtime `runsc`");
-        }
-        runtimes
+        lane::runtimes(&self.info)
     }
 
     pub(crate) fn owner(&self, role: &str) -> Ownership {
@@ -141,7 +136,7 @@ impl Engine {
         }
     }
     pub(crate) async fn owned(&self) -> Vec<OwnedResource> {
-        self.docker.list_owned(&self.selector()).await.unwrap()
+        self.backend.list_owned(&self.selector()).await.unwrap()
     }
 
     /// A container that sleeps under this runtime.
@@ -167,7 +162,7 @@ impl Engine {
         let request = ContainerRequest::new(plan, &plan.name, &self.image)
             .networks(networks)
             .hosts(hosts);
-        self.docker
+        self.backend
             .create_container(&request, &discard())
             .await
             .unwrap()
@@ -183,38 +178,38 @@ impl Engine {
             .map(|(key, value)| ((*key).to_owned(), SecretString::from(*value)))
             .collect();
         let request = ContainerRequest::new(plan, &plan.name, &self.image).env(&env);
-        self.docker.create_container(&request, &discard()).await
+        self.backend.create_container(&request, &discard()).await
     }
 
     /// What is said against this container.
     pub(crate) async fn refusal(&self, plan: &ContainerPlan, image: &ImageId) -> BackendError {
         let request = ContainerRequest::new(plan, &plan.name, image);
-        let created = self.docker.create_container(&request, &discard()).await;
+        let created = self.backend.create_container(&request, &discard()).await;
         created.unwrap_err()
     }
     pub(crate) async fn image_of(&self, source: &ImageSource) -> ImageId {
-        let ensured = self.docker.ensure_image(source, &discard()).await;
+        let ensured = self.backend.ensure_image(source, &discard()).await;
         ensured.unwrap()
     }
     /// What is said against this image.
     pub(crate) async fn no_image(&self, source: &ImageSource) -> BackendError {
-        let ensured = self.docker.ensure_image(source, &discard()).await;
+        let ensured = self.backend.ensure_image(source, &discard()).await;
         ensured.unwrap_err()
     }
     /// The log of a container of this image, which runs to its end.
     pub(crate) async fn lines_of(&self, plan: &ContainerPlan, image: &ImageId) -> Vec<String> {
         let request = ContainerRequest::new(plan, &plan.name, image);
-        let created = self.docker.create_container(&request, &discard()).await;
+        let created = self.backend.create_container(&request, &discard()).await;
         let id = created.unwrap();
-        self.docker.start(&id).await.unwrap();
-        self.docker.wait(&id).await.unwrap();
+        self.backend.start(&id).await.unwrap();
+        self.backend.wait(&id).await.unwrap();
         crate::logs::all(self, &id).await
     }
 
     /// Created and started.
     pub(crate) async fn running(&self, plan: &ContainerPlan) -> ContainerId {
         let id = self.create(plan).await;
-        self.docker.start(&id).await.unwrap();
+        self.backend.start(&id).await.unwrap();
         id
     }
 
@@ -231,7 +226,7 @@ impl Engine {
             let base = [10, 214, c, d];
             let subnet = format!("{}.{}.{}.{}/28", base[0], base[1], base[2], base[3]);
             let request = NetworkRequest::new(&plan, subnet.parse().unwrap());
-            match self.docker.create_network(&request, &discard()).await {
+            match self.backend.create_network(&request, &discard()).await {
                 Ok(id) => return Network { id, base, internal },
                 Err(error) if error.kind() == BackendErrorKind::AddressInUse => {}
                 Err(error) => panic!("{error}"),
@@ -241,7 +236,7 @@ impl Engine {
     }
 
     pub(crate) async fn exec(&self, id: &ContainerId, request: &ExecRequest) -> ExecOutput {
-        collect(self.docker.exec(id, request).await.unwrap()).await
+        collect(self.backend.exec(id, request).await.unwrap()).await
     }
 
     /// Runs a shell script inside; its output and error together.

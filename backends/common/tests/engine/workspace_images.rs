@@ -58,7 +58,7 @@ async fn run(engine: &Engine, image: &ImageId, script: &str) -> Vec<String> {
 async fn build(engine: &Engine, derive: &Derive) -> (ImageId, usize) {
     let (cx, mut events) = listening();
     let id = engine
-        .docker
+        .backend
         .derive_image(&engine.image, derive, &cx)
         .await
         .unwrap();
@@ -173,7 +173,7 @@ fn what_cannot_be_derived_is_a_clear_error() {
         let folder = workspace();
         let error = async |base: &ImageId, derive: &Derive| {
             engine
-                .docker
+                .backend
                 .derive_image(base, derive, &discard())
                 .await
                 .unwrap_err()

@@ -19,7 +19,7 @@ fn a_taken_subnet_is_told() {
                 let subnet = format!("{}/28", first.address(0)).parse().unwrap();
                 let request = NetworkRequest::new(&plan, subnet);
                 let error = engine
-                    .docker
+                    .backend
                     .create_network(&request, &discard())
                     .await
                     .unwrap_err();
@@ -47,7 +47,7 @@ fn addresses_names_and_labels_are_the_plans() {
                 ("pipelock".to_owned(), "192.0.2.9".parse().unwrap()),
             ];
             let id = engine.create_on(&plan, &[link.at(3)], &hosts).await;
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             let own = engine.ok(&id, "hostname -i").await;
             assert_eq!(own, link.address(3).to_string(), "{runtime}");
             let found = engine.ok(&id, "getent hosts mitmproxy pipelock").await;
@@ -58,7 +58,7 @@ fn addresses_names_and_labels_are_the_plans() {
                 .await
                 .into_iter()
                 .find(|it| it.id == id.as_str());
-            engine.docker.remove(&resource.unwrap()).await.unwrap();
+            engine.backend.remove(&resource.unwrap()).await.unwrap();
         }
     });
 }
@@ -70,13 +70,13 @@ fn an_address_in_use_is_told_at_the_latest_at_the_start() {
         let one = engine
             .create_on(&engine.plan("one", "runc"), &[link.at(3)], &[])
             .await;
-        engine.docker.start(&one).await.unwrap();
+        engine.backend.start(&one).await.unwrap();
         let plan = engine.plan("two", "runc");
         let networks = [link.at(3)];
         let request =
             bottle_api::ContainerRequest::new(&plan, &plan.name, &engine.image).networks(&networks);
-        let error = match engine.docker.create_container(&request, &discard()).await {
-            Ok(id) => engine.docker.start(&id).await.unwrap_err(),
+        let error = match engine.backend.create_container(&request, &discard()).await {
+            Ok(id) => engine.backend.start(&id).await.unwrap_err(),
             Err(error) => error,
         };
         assert_eq!(error.kind(), BackendErrorKind::AddressInUse, "{error}");
@@ -112,7 +112,7 @@ fn the_way_out_is_the_network_that_is_not_internal() {
             let mut plan = engine.plan(role, "runc");
             plan.dns = Dns::Engine;
             let id = engine.create_on(&plan, &networks, &[]).await;
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             // As the kernel prints it: little-endian hexadecimal.
             let gateway = match egress.address(1) {
                 std::net::IpAddr::V4(v4) => format!("{:08X}", u32::from(v4).swap_bytes()),

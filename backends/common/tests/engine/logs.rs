@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use crate::harness::{Engine, test};
 
 pub(crate) async fn all(engine: &Engine, id: &ContainerId) -> Vec<String> {
-    let stream = engine.docker.logs(id, LogRequest::default()).await.unwrap();
+    let stream = engine.backend.logs(id, LogRequest::default()).await.unwrap();
     stream.try_collect().await.unwrap()
 }
 
@@ -16,7 +16,7 @@ pub(crate) async fn until(engine: &Engine, id: &ContainerId, wanted: &str) {
         follow: true,
         tail: None,
     };
-    let mut stream = engine.docker.logs(id, request).await.unwrap();
+    let mut stream = engine.backend.logs(id, request).await.unwrap();
     while let Some(line) = stream.next().await {
         if line.unwrap() == wanted {
             return;
@@ -40,7 +40,7 @@ fn both_outputs_line_by_line_with_and_without_a_terminal() {
                     ..Stdio::default()
                 };
                 let id = engine.running(&plan).await;
-                engine.docker.wait(&id).await.unwrap();
+                engine.backend.wait(&id).await.unwrap();
                 assert_eq!(
                     all(&engine, &id).await,
                     ["one", "two", "three", "\u{1}\u{2} four"],
@@ -50,7 +50,7 @@ fn both_outputs_line_by_line_with_and_without_a_terminal() {
                     follow: false,
                     tail: Some(2),
                 };
-                let stream = engine.docker.logs(&id, last).await.unwrap();
+                let stream = engine.backend.logs(&id, last).await.unwrap();
                 let lines: Vec<_> = stream.try_collect().await.unwrap();
                 assert_eq!(lines.last().unwrap(), "\u{1}\u{2} four");
                 assert!(lines.len() <= 3, "{lines:?}");
@@ -71,7 +71,7 @@ fn following_delivers_new_lines_and_ends_with_the_container() {
                 follow: true,
                 tail: None,
             };
-            let stream = engine.docker.logs(&id, request).await.unwrap();
+            let stream = engine.backend.logs(&id, request).await.unwrap();
             let lines: Vec<String> = stream.try_collect().await.unwrap();
             assert_eq!(lines.len(), 5, "{runtime}: {lines:?}");
             assert_eq!(lines[4], "line 5");
@@ -87,7 +87,7 @@ fn long_lines_come_in_one_piece() {
         let script = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo end";
         plan.command = ["bash", "-c", script].map(str::to_owned).to_vec();
         let id = engine.running(&plan).await;
-        engine.docker.wait(&id).await.unwrap();
+        engine.backend.wait(&id).await.unwrap();
         let lines = all(&engine, &id).await;
         let lengths: Vec<_> = lines.iter().map(String::len).collect();
         assert_eq!(lengths, [100_000, 3]);

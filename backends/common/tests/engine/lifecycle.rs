@@ -15,17 +15,17 @@ fn states_follow_the_life() {
                 .map(str::to_owned)
                 .to_vec();
             let id = engine.create(&plan).await;
-            let state = engine.docker.inspect(&id).await.unwrap();
+            let state = engine.backend.inspect(&id).await.unwrap();
             assert_eq!(state.name, plan.name);
             assert!(!state.running && state.exit.is_none(), "{state:?}");
 
-            engine.docker.start(&id).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
-            let state = engine.docker.inspect(&id).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
+            let state = engine.backend.inspect(&id).await.unwrap();
             assert!(state.running && state.exit.is_none(), "{state:?}");
 
-            engine.docker.stop(&id, Duration::ZERO).await.unwrap();
-            let state = engine.docker.inspect(&id).await.unwrap();
+            engine.backend.stop(&id, Duration::ZERO).await.unwrap();
+            let state = engine.backend.inspect(&id).await.unwrap();
             assert!(!state.running, "{runtime}: {state:?}");
             // Killed, or quick enough to end when asked to.
             let exit = state.exit.unwrap();
@@ -34,8 +34,8 @@ fn states_follow_the_life() {
                 "{exit:?}"
             );
             assert!(!state.oom_killed);
-            engine.docker.stop(&id, Duration::ZERO).await.unwrap();
-            assert_eq!(engine.docker.wait(&id).await.unwrap(), exit);
+            engine.backend.stop(&id, Duration::ZERO).await.unwrap();
+            assert_eq!(engine.backend.wait(&id).await.unwrap(), exit);
         }
     });
 }
@@ -50,9 +50,9 @@ fn a_stop_asks_first() {
             let id = engine.running(&plan).await;
             crate::logs::until(&engine, &id, "ready").await;
             let grace = Duration::from_mins(1);
-            engine.docker.stop(&id, grace).await.unwrap();
+            engine.backend.stop(&id, grace).await.unwrap();
             assert_eq!(
-                engine.docker.wait(&id).await.unwrap(),
+                engine.backend.wait(&id).await.unwrap(),
                 ExitStatus(23),
                 "{runtime}"
             );
@@ -68,10 +68,10 @@ fn every_exit_status_comes_through_wait() {
                 let mut plan = engine.plan(&format!("{runtime}-{code}"), &runtime);
                 plan.command = vec!["bash".into(), "-c".into(), format!("exit {code}")];
                 let id = engine.running(&plan).await;
-                let status = engine.docker.wait(&id).await.unwrap();
+                let status = engine.backend.wait(&id).await.unwrap();
                 assert_eq!(status, ExitStatus(code), "{runtime}");
                 // Ended already: at once.
-                assert_eq!(engine.docker.wait(&id).await.unwrap(), status);
+                assert_eq!(engine.backend.wait(&id).await.unwrap(), status);
             }
         }
     });
@@ -85,9 +85,9 @@ fn waiting_may_begin_before_the_start() {
             let mut plan = engine.plan(role, "runc");
             plan.command = ["bash", "-c", script].map(str::to_owned).to_vec();
             let id = engine.create(&plan).await;
-            let (waited, started) = tokio::join!(engine.docker.wait(&id), async {
+            let (waited, started) = tokio::join!(engine.backend.wait(&id), async {
                 tokio::time::sleep(Duration::from_millis(700)).await;
-                engine.docker.start(&id).await
+                engine.backend.start(&id).await
             });
             started.unwrap();
             assert_eq!(waited.unwrap(), ExitStatus(4), "{role}");
@@ -103,14 +103,14 @@ fn a_missing_command_is_a_clear_error() {
             plan.command = vec!["no-such-command".into()];
             plan.hardening.init = false;
             let id = engine.create(&plan).await;
-            let error = engine.docker.start(&id).await.unwrap_err();
+            let error = engine.backend.start(&id).await.unwrap_err();
             assert!(
                 error.to_string().contains("no-such-command"),
                 "{runtime}: {error}"
             );
             assert_ne!(error.kind(), BackendErrorKind::NotFound, "{error}");
             assert!(error.hint().unwrap().contains("PATH"), "{error}");
-            let state = engine.docker.inspect(&id).await.unwrap();
+            let state = engine.backend.inspect(&id).await.unwrap();
             assert!(!state.running && state.exit.is_none(), "{state:?}");
         }
     });
@@ -121,16 +121,16 @@ fn what_is_gone_is_not_found_but_counts_as_stopped() {
     test(async |engine| {
         let gone = "0123456789abcdef".into();
         let kind = |error: bottle_api::BackendError| error.kind();
-        let docker = &engine.docker;
+        let backend = &engine.backend;
         let not_found = BackendErrorKind::NotFound;
-        assert_eq!(docker.start(&gone).await.map_err(kind), Err(not_found));
-        assert_eq!(docker.inspect(&gone).await.map_err(kind), Err(not_found));
-        assert_eq!(docker.wait(&gone).await.map_err(kind), Err(not_found));
-        let logs = docker.logs(&gone, bottle_api::LogRequest::default()).await;
+        assert_eq!(backend.start(&gone).await.map_err(kind), Err(not_found));
+        assert_eq!(backend.inspect(&gone).await.map_err(kind), Err(not_found));
+        assert_eq!(backend.wait(&gone).await.map_err(kind), Err(not_found));
+        let logs = backend.logs(&gone, bottle_api::LogRequest::default()).await;
         assert_eq!(logs.map(drop).map_err(kind), Err(not_found));
-        docker.stop(&gone, Duration::from_secs(1)).await.unwrap();
+        backend.stop(&gone, Duration::from_secs(1)).await.unwrap();
         for id in ["../info", "x?y", ""] {
-            let error = docker.inspect(&id.into()).await.unwrap_err();
+            let error = backend.inspect(&id.into()).await.unwrap_err();
             assert_eq!(error.kind(), not_found, "{error}");
         }
     });

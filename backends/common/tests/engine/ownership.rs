@@ -4,7 +4,10 @@ use bottle_api::{
     Backend, Mount, OwnedResource, OwnedSelector, Removed, ResourceKind, Role, SessionId,
 };
 
-use crate::harness::{Engine, call, test};
+use crate::{
+    harness::{Engine, call, test},
+    lane::NETWORK_IN_USE,
+};
 
 async fn populate(engine: &Engine) {
     let link = engine.network("link-0", true).await;
@@ -13,7 +16,7 @@ async fn populate(engine: &Engine) {
         target: "/v".into(),
     }];
     let id = engine.create_on(&plan, &[link.at(3)], &[]).await;
-    engine.docker.start(&id).await.unwrap();
+    engine.backend.start(&id).await.unwrap();
     engine.create(&engine.plan("idle", "runc")).await;
 }
 
@@ -45,7 +48,7 @@ fn containers_come_first_and_volumes_last_and_removing_in_order_works() {
                 .running
         );
         for resource in &owned {
-            let first = engine.docker.remove(resource).await.unwrap();
+            let first = engine.backend.remove(resource).await.unwrap();
             // The anonymous volume went with its container.
             let expected = if resource.kind == ResourceKind::Volume {
                 Removed::AlreadyGone
@@ -53,7 +56,7 @@ fn containers_come_first_and_volumes_last_and_removing_in_order_works() {
                 Removed::Now
             };
             assert_eq!(first, expected, "{resource:?}");
-            let again = engine.docker.remove(resource).await.unwrap();
+            let again = engine.backend.remove(resource).await.unwrap();
             assert_eq!(again, Removed::AlreadyGone);
         }
         assert_eq!(engine.owned().await, []);
@@ -67,7 +70,7 @@ fn selectors_select() {
         let count = async |change: fn(&mut OwnedSelector)| {
             let mut selector = engine.selector();
             change(&mut selector);
-            engine.docker.list_owned(&selector).await.unwrap().len()
+            engine.backend.list_owned(&selector).await.unwrap().len()
         };
         assert_eq!(count(|_| {}).await, 4);
         assert_eq!(count(|it| it.role = Some(Role::agent())).await, 2);
@@ -88,7 +91,7 @@ fn a_volume_left_behind_is_found_and_removed() {
         let agent = engine.owned().await.swap_remove(0);
         for resource in engine.owned().await {
             if resource.kind == ResourceKind::Container {
-                // As `docker rm -f` does: the volumes stay.
+                // As `rm -f` does: the volumes stay.
                 let path = format!("/containers/{}?force=1", resource.id);
                 assert_eq!(call("DELETE", &path, None).await.status, 204);
             }
@@ -100,7 +103,7 @@ fn a_volume_left_behind_is_found_and_removed() {
             .find(|it| it.kind == ResourceKind::Volume)
             .unwrap();
         assert_eq!(volume.owner.role, Role::agent());
-        assert_eq!(engine.docker.remove(volume).await.unwrap(), Removed::Now);
+        assert_eq!(engine.backend.remove(volume).await.unwrap(), Removed::Now);
     });
 }
 
@@ -121,7 +124,7 @@ fn whoever_removes_it_is_gone_afterwards() {
                 running: true,
             };
             let check = async || {
-                let removed = engine.docker.remove(&resource).await.unwrap();
+                let removed = engine.backend.remove(&resource).await.unwrap();
                 let path = format!("/containers/{id}/json");
                 let status = call("GET", &path, None).await.status;
                 assert_eq!(status, 404, "{runtime}: told {removed:?}, but still there");
@@ -141,8 +144,8 @@ fn a_network_in_use_is_an_error_and_stays() {
             .iter()
             .find(|it| it.kind == ResourceKind::Network)
             .unwrap();
-        let error = engine.docker.remove(network).await.unwrap_err();
-        assert!(error.to_string().contains("active endpoints"), "{error}");
+        let error = engine.backend.remove(network).await.unwrap_err();
+        assert!(error.to_string().contains(NETWORK_IN_USE), "{error}");
         assert_eq!(engine.owned().await.len(), 4);
     });
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use bottle_api::{Backend, BackendErrorKind, ExecRequest, ExitStatus, SecretString, TermSize};
 use tokio::io::AsyncWriteExt;
 
-use crate::harness::{collect, read_until, test};
+use crate::{
+    harness::{collect, read_until, test},
+    lane::size_at_start,
+};
 
 #[test]
 fn streams_status_user_folder_and_environment() {
@@ -60,7 +63,7 @@ fn standard_input_ends_when_it_is_shut_and_when_it_is_dropped() {
             for shut in [true, false] {
                 let mut request = ExecRequest::new(["wc", "-c"]);
                 request.stdin = true;
-                let mut process = engine.docker.exec(&id, &request).await.unwrap();
+                let mut process = engine.backend.exec(&id, &request).await.unwrap();
                 let mut stdin = process.stdin.take().unwrap();
                 stdin.write_all(&vec![b'x'; 300_000]).await.unwrap();
                 if shut {
@@ -88,10 +91,10 @@ fn a_terminal_has_its_size_and_takes_a_new_one() {
             let mut request = ExecRequest::new(["bash", "-c", script]);
             request.tty = Some(TermSize { cols: 91, rows: 31 });
             request.stdin = true;
-            let mut process = engine.docker.exec(&id, &request).await.unwrap();
+            let mut process = engine.backend.exec(&id, &request).await.unwrap();
             let text = read_until(&mut process, "ready").await;
-            // Before API 1.42, and under gVisor, the size comes right after the start.
-            if engine.info.facts["api"].as_str() >= "1.42" && runtime == "runc" {
+            // With older engines, and under gVisor, the size comes right after the start.
+            if size_at_start(&engine.info) && runtime == "runc" {
                 assert!(text.contains("31 91"), "{text:?}");
             }
             process
@@ -121,7 +124,7 @@ fn a_missing_program_ends_with_127_or_126() {
                 ("/no/such/program", [127, 126]),
                 ("/etc/hostname", [126, 127]),
             ] {
-                let status = match engine.docker.exec(&id, &ExecRequest::new([program])).await {
+                let status = match engine.backend.exec(&id, &ExecRequest::new([program])).await {
                     Ok(process) => collect(process).await.status,
                     Err(error) => {
                         assert_eq!(error.kind(), BackendErrorKind::NotFound, "{error}");
@@ -145,7 +148,7 @@ fn waiting_works_twice_and_without_reading() {
         for runtime in engine.runtimes() {
             let id = engine.running(&engine.plan(&runtime, &runtime)).await;
             let request = ExecRequest::new(["bash", "-c", "sleep 1; exit 9"]);
-            let process = engine.docker.exec(&id, &request).await.unwrap();
+            let process = engine.backend.exec(&id, &request).await.unwrap();
             let control = process.control;
             drop(process.output);
             assert_eq!(control.wait().await.unwrap(), ExitStatus(9), "{runtime}");
@@ -161,12 +164,12 @@ fn what_cannot_be_run_in_is_an_error() {
     test(async |engine| {
         let id = engine.create(&engine.plan("agent", "runc")).await;
         let request = ExecRequest::new(["true"]);
-        let error = engine.docker.exec(&id, &request).await.unwrap_err();
+        let error = engine.backend.exec(&id, &request).await.unwrap_err();
         assert!(error.to_string().contains("not running"), "{error}");
         let gone = "0123456789ab".into();
-        let error = engine.docker.exec(&gone, &request).await.unwrap_err();
+        let error = engine.backend.exec(&gone, &request).await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::NotFound);
         let nothing = ExecRequest::default();
-        assert!(engine.docker.exec(&id, &nothing).await.is_err());
+        assert!(engine.backend.exec(&id, &nothing).await.is_err());
     });
 }

@@ -32,8 +32,8 @@ fn no_log_at_any_level_holds_a_secret() {
             .await
             .unwrap();
         let file = archive(&[entry("srv/key", "s3cret-in-file", 0o400, 0)]);
-        engine.docker.put_archive(&id, file).await.unwrap();
-        engine.docker.start(&id).await.unwrap();
+        engine.backend.put_archive(&id, file).await.unwrap();
+        engine.backend.start(&id).await.unwrap();
         let mut request = ExecRequest::new(["bash", "-c", "echo $KEY $MORE; cat /srv/key"]);
         request.env = vec![("MORE".into(), SecretString::from("s3cret-in-exec"))];
         let output = engine.exec(&id, &request).await;
@@ -41,7 +41,7 @@ fn no_log_at_any_level_holds_a_secret() {
             output.stdout, b"s3cret-in-env s3cret-in-exec\ns3cret-in-file",
             "they did travel"
         );
-        engine.docker.inspect(&id).await.unwrap();
+        engine.backend.inspect(&id).await.unwrap();
     });
     let all = COLLECTOR.0.lock().unwrap().clone();
     let told: Vec<_> = all.lines().filter(|line| line.contains("s3cret")).collect();

@@ -2,7 +2,10 @@
 
 use bottle_api::{Backend, Mount};
 
-use crate::harness::{call, test};
+use crate::{
+    harness::{call, skip, test},
+    lane::{INIT, limits_hold},
+};
 
 #[test]
 fn no_capability_and_no_new_privilege() {
@@ -40,7 +43,7 @@ fn a_setuid_program_gains_nothing() {
             plan.user = Some("1000:1000".into());
             let id = engine.create(&plan).await;
             // `id` of the image's own, made setuid: would run as root without the flag.
-            let copy = engine.docker.get_archive(&id, "/usr/bin/id").await.unwrap();
+            let copy = engine.backend.get_archive(&id, "/usr/bin/id").await.unwrap();
             let mut source = tar::Archive::new(copy.as_ref());
             let mut entry = source.entries().unwrap().next().unwrap().unwrap();
             let mut header = entry.header().clone();
@@ -49,8 +52,8 @@ fn a_setuid_program_gains_nothing() {
             tar.append_data(&mut header, "usr/local/bin/suid-id", &mut entry)
                 .unwrap();
             let archive = tar.into_inner().unwrap().into();
-            engine.docker.put_archive(&id, archive).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.put_archive(&id, archive).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             let mode = engine.ok(&id, "stat -c %a /usr/local/bin/suid-id").await;
             assert_eq!(mode, "4755");
             assert_eq!(engine.ok(&id, "suid-id -u").await, "1000", "{runtime}");
@@ -61,6 +64,9 @@ fn a_setuid_program_gains_nothing() {
 #[test]
 fn limits_are_in_force() {
     test(async |engine| {
+        if !limits_hold(&engine.info) {
+            return skip("limits: the engine says that its machine does not enforce them");
+        }
         for runtime in engine.runtimes() {
             let mut plan = engine.plan(&runtime, &runtime);
             plan.limits.memory = Some(200 << 20);
@@ -91,6 +97,9 @@ fn limits_are_in_force() {
 #[test]
 fn too_much_memory_ends_it_and_says_so() {
     test(async |engine| {
+        if !limits_hold(&engine.info) {
+            return skip("memory: the engine says that its machine does not enforce limits");
+        }
         let mut plan = engine.plan("agent", "runc");
         plan.limits.memory = Some(64 << 20);
         plan.command = [
@@ -102,9 +111,9 @@ fn too_much_memory_ends_it_and_says_so() {
         .to_vec();
         plan.hardening.init = false;
         let id = engine.running(&plan).await;
-        let status = engine.docker.wait(&id).await.unwrap();
+        let status = engine.backend.wait(&id).await.unwrap();
         assert!(!status.success());
-        let state = engine.docker.inspect(&id).await.unwrap();
+        let state = engine.backend.inspect(&id).await.unwrap();
         assert!(state.oom_killed, "{state:?}");
         assert_eq!(state.exit, Some(status));
     });
@@ -142,13 +151,8 @@ fn memory_folders_have_size_and_mode_and_follow_the_root() {
 #[test]
 fn an_init_reaps_where_it_is_wanted() {
     test(async |engine| {
-        if engine
-            .info
-            .notes
-            .iter()
-            .any(|note| note.contains("docker-init"))
-        {
-            return crate::harness::skip("init: the engine has no `docker-init`");
+        if engine.info.notes.iter().any(|note| note.contains(INIT)) {
+            return skip(&format!("init: the engine has no `{INIT}`"));
         }
         for runtime in engine.runtimes() {
             for init in [true, false] {

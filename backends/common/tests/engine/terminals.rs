@@ -36,8 +36,8 @@ fn attached_before_the_start_nothing_is_missed() {
         for runtime in engine.runtimes() {
             let script = "echo first; echo other >&2; cat; exit 6";
             let id = created(&engine, &runtime, PIPES, script).await;
-            let mut process = engine.docker.attach(&id, PIPES).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            let mut process = engine.backend.attach(&id, PIPES).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             write(&mut process, b"typed\n").await;
             // Its end is the program's end-of-file.
             process.stdin.as_mut().unwrap().shutdown().await.unwrap();
@@ -54,8 +54,8 @@ fn dropping_the_input_is_its_end_too() {
     test(async |engine| {
         for runtime in engine.runtimes() {
             let id = created(&engine, &runtime, PIPES, "wc -c").await;
-            let mut process = engine.docker.attach(&id, PIPES).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            let mut process = engine.backend.attach(&id, PIPES).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             write(&mut process, b"12345").await;
             process.stdin = None;
             assert_eq!(collect(process).await.stdout, b"5\n", "{runtime}");
@@ -70,10 +70,10 @@ fn a_terminal_is_raw_resizable_and_shared() {
             let script = "trap 'stty size' WINCH; stty -echo; echo ready; \
                           while read -r line; do echo \"got $line\"; [ \"$line\" = quit ] && exit 3; done";
             let id = created(&engine, &runtime, TERMINAL, script).await;
-            let mut one = engine.docker.attach(&id, TERMINAL).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            let mut one = engine.backend.attach(&id, TERMINAL).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             read_until(&mut one, "ready").await;
-            let mut two = engine.docker.attach(&id, TERMINAL).await.unwrap();
+            let mut two = engine.backend.attach(&id, TERMINAL).await.unwrap();
             write(&mut two, b"from two\n").await;
             read_until(&mut one, "got from two").await;
             let again = read_until(&mut two, "got from two").await;
@@ -94,11 +94,11 @@ fn a_terminal_is_raw_resizable_and_shared() {
             read_until(&mut one, "got still there").await;
             drop(one);
             assert!(
-                engine.docker.inspect(&id).await.unwrap().running,
+                engine.backend.inspect(&id).await.unwrap().running,
                 "{runtime}"
             );
 
-            let mut three = engine.docker.attach(&id, TERMINAL).await.unwrap();
+            let mut three = engine.backend.attach(&id, TERMINAL).await.unwrap();
             write(&mut three, b"quit\n").await;
             assert_eq!(collect(three).await.status, ExitStatus(3), "{runtime}");
         }
@@ -113,14 +113,14 @@ fn every_key_arrives_at_once() {
             "stty raw -echo; echo ready; dd bs=1 count=2 2>/dev/null | od -An -tx1; exit 0";
         for keys in [b"\x10\x11", b"\xff\x10", b"\x01\x00"] {
             let id = created(&engine, "runc", TERMINAL, script).await;
-            let mut process = engine.docker.attach(&id, TERMINAL).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            let mut process = engine.backend.attach(&id, TERMINAL).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             read_until(&mut process, "ready").await;
             write(&mut process, &keys[..1]).await;
             write(&mut process, &keys[1..]).await;
             let wanted = format!("{:02x} {:02x}", keys[0], keys[1]);
             read_until(&mut process, &wanted).await;
-            assert!(engine.docker.wait(&id).await.unwrap().success());
+            assert!(engine.backend.wait(&id).await.unwrap().success());
         }
     });
 }
@@ -131,8 +131,8 @@ fn bytes_that_look_like_frames_are_shown() {
         let script = "stty raw; sleep 1; printf '\\001\\000\\000\\000\\177\\177\\177\\177'; sleep 1; \
                       printf '\\002'; sleep 1; echo end";
         let id = created(&engine, "runc", TERMINAL, script).await;
-        let process = engine.docker.attach(&id, TERMINAL).await.unwrap();
-        engine.docker.start(&id).await.unwrap();
+        let process = engine.backend.attach(&id, TERMINAL).await.unwrap();
+        engine.backend.start(&id).await.unwrap();
         let output = collect(process).await;
         assert_eq!(output.stdout, b"\x01\0\0\0\x7f\x7f\x7f\x7f\x02end\n");
     });
@@ -142,14 +142,14 @@ fn bytes_that_look_like_frames_are_shown() {
 fn an_ended_terminal_takes_no_offence() {
     test(async |engine| {
         let id = created(&engine, "runc", TERMINAL, "exit 0").await;
-        let process = engine.docker.attach(&id, TERMINAL).await.unwrap();
+        let process = engine.backend.attach(&id, TERMINAL).await.unwrap();
         let size = TermSize { cols: 80, rows: 24 };
         process.control.resize(size).await.unwrap();
-        engine.docker.start(&id).await.unwrap();
+        engine.backend.start(&id).await.unwrap();
         process.control.wait().await.unwrap();
         process.control.resize(size).await.unwrap();
         let pipes = created(&engine, "runc", PIPES, "exit 0").await;
-        let process = engine.docker.attach(&pipes, PIPES).await.unwrap();
+        let process = engine.backend.attach(&pipes, PIPES).await.unwrap();
         process.control.resize(size).await.unwrap();
     });
 }

@@ -17,8 +17,8 @@ fn owner_group_mode_and_links_are_kept_before_and_after_the_start() {
                 entry("srv/a/tool", "#!/bin/sh\necho ran", 0o755, 0),
                 link("srv/a/link", "key"),
             ]);
-            engine.docker.put_archive(&id, put).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.put_archive(&id, put).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             let seen = engine
                 .ok(
                     &id,
@@ -30,7 +30,7 @@ fn owner_group_mode_and_links_are_kept_before_and_after_the_start() {
                 "{runtime}"
             );
             let later = archive(&[entry("srv/a/key", "new", 0o644, 7)]);
-            engine.docker.put_archive(&id, later).await.unwrap();
+            engine.backend.put_archive(&id, later).await.unwrap();
             assert_eq!(
                 engine
                     .ok(&id, "cat /srv/a/key; stat -c ' %a %u' /srv/a/key")
@@ -67,8 +67,8 @@ fn volumes_are_written_through_even_under_a_read_only_root() {
                 folder("var/state/own", 0o700, 7),
                 entry("var/state/s", "s", 0o600, 7),
             ]);
-            engine.docker.put_archive(&id, put).await.unwrap();
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.put_archive(&id, put).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             let seen = engine
                 .ok(&id, "cat /etc/proxy/key /etc/proxy/conf.d/a /var/state/s; stat -c ' %a %u:%g' /etc/proxy/conf.d /etc/proxy/key; echo x > /var/state/own/t")
                 .await;
@@ -77,11 +77,11 @@ fn volumes_are_written_through_even_under_a_read_only_root() {
             assert!(!status.success() && text.contains("Read-only"), "{text}");
 
             let running = archive(&[entry("var/state/later", "l", 0o600, 7)]);
-            engine.docker.put_archive(&id, running).await.unwrap();
+            engine.backend.put_archive(&id, running).await.unwrap();
             assert_eq!(engine.ok(&id, "cat /var/state/later").await, "l");
 
             let outside = archive(&[entry("srv/file", "x", 0o600, 7)]);
-            let error = engine.docker.put_archive(&id, outside).await.unwrap_err();
+            let error = engine.backend.put_archive(&id, outside).await.unwrap_err();
             assert!(error.to_string().contains("`/srv/file`"), "{error}");
         }
     });
@@ -110,20 +110,20 @@ async fn come_back(engine: &Engine, runtime: &str) {
         folder("srv/out", 0o755, 7),
         folder("var/state/own", 0o755, 7),
     ]);
-    engine.docker.put_archive(&id, put).await.unwrap();
+    engine.backend.put_archive(&id, put).await.unwrap();
     // Created, then running.
     for _ in 0..2 {
-        let get = async |path| unpack(&engine.docker.get_archive(&id, path).await.unwrap());
+        let get = async |path| unpack(&engine.backend.get_archive(&id, path).await.unwrap());
         let file = get("/srv/a/key").await;
         assert_eq!(file["key"], ('f', 0o400, 7, "secret".into()));
         let folder = get("/srv/a").await;
         assert_eq!(folder.keys().collect::<Vec<_>>(), ["a", "a/key"]);
         assert_eq!(folder["a"].1, 0o750);
         assert_eq!(get("/srv/link").await["link"].3, "a/key");
-        let error = engine.docker.get_archive(&id, "/srv/no").await.unwrap_err();
+        let error = engine.backend.get_archive(&id, "/srv/no").await.unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::NotFound);
         assert!(error.to_string().contains("/srv/no"), "{error}");
-        engine.docker.start(&id).await.unwrap();
+        engine.backend.start(&id).await.unwrap();
     }
     engine
         .ok(
@@ -132,7 +132,7 @@ async fn come_back(engine: &Engine, runtime: &str) {
         )
         .await;
     for path in ["/srv/out/file", "/var/state/own/file"] {
-        let out = unpack(&engine.docker.get_archive(&id, path).await.unwrap());
+        let out = unpack(&engine.backend.get_archive(&id, path).await.unwrap());
         assert_eq!(out["file"].3, "made inside\n", "{runtime}: {path}");
     }
 }

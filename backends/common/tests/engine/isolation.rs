@@ -7,7 +7,10 @@ use std::{
 
 use bottle_api::{Backend, ContainerId, Dns, Guarantee};
 
-use crate::harness::{Engine, own_addresses, skip, test};
+use crate::{
+    harness::{Engine, own_addresses, skip, test},
+    lane::host_on,
+};
 
 /// `tcp|udp ADDRESS PORT [DEVICE]`: prints what answered, or why nothing did. With a device,
 /// routing is bypassed as far as an unprivileged program can.
@@ -65,9 +68,9 @@ fn no_address_of_the_host_answers_on_an_internal_network() {
         let control = engine
             .create_on(&engine.plan("control", "runc"), &[egress.at(2)], &[])
             .await;
-        engine.docker.start(&control).await.unwrap();
+        engine.backend.start(&control).await.unwrap();
         // The test can fail: the same listeners are reached from the network that leads out.
-        let gateway = egress.address(1);
+        let gateway = host_on(&egress);
         let seen = probe(&engine, &control, &format!("tcp {gateway} {tcp}")).await;
         assert_eq!(seen, "ANSWER tcp");
         let seen = probe(&engine, &control, &format!("udp {gateway} {udp}")).await;
@@ -83,7 +86,7 @@ fn no_address_of_the_host_answers_on_an_internal_network() {
             let host = 3 + u8::try_from(n).unwrap();
             let plan = engine.plan(&runtime, &runtime);
             let id = engine.create_on(&plan, &[link.at(host)], &[]).await;
-            engine.docker.start(&id).await.unwrap();
+            engine.backend.start(&id).await.unwrap();
             for address in &addresses {
                 for arguments in [
                     format!("tcp {address} {tcp}"),
@@ -100,7 +103,7 @@ fn no_address_of_the_host_answers_on_an_internal_network() {
                 "cat /proc/net/if_inet6 2>/dev/null | grep -v ' lo$' || true",
             );
             assert_eq!(v6.await, "", "{runtime}: an IPv6 address");
-            let statements = engine.docker.guarantees(&engine.info, &runtime);
+            let statements = engine.backend.guarantees(&engine.info, &runtime);
             let closed = statements
                 .iter()
                 .find(|it| it.guarantee == Guarantee::HostClosed)
@@ -136,18 +139,18 @@ fn only_the_first_hop_is_reached_and_no_hop_passes_anything_on() {
                 async {
                     let networks = [link0.at(2), link1.at(3)];
                     let id = engine.create_on(&hop0, &networks, &[]).await;
-                    engine.docker.start(&id).await.unwrap();
+                    engine.backend.start(&id).await.unwrap();
                     id
                 },
                 async {
                     let networks = [link1.at(2), egress.at(2)];
                     let id = engine.create_on(&hop1, &networks, &[]).await;
-                    engine.docker.start(&id).await.unwrap();
+                    engine.backend.start(&id).await.unwrap();
                     id
                 },
                 async {
                     let id = engine.create_on(&agent, &[link0.at(3)], &names).await;
-                    engine.docker.start(&id).await.unwrap();
+                    engine.backend.start(&id).await.unwrap();
                     id
                 },
             );
@@ -184,12 +187,13 @@ fn only_the_first_hop_is_reached_and_no_hop_passes_anything_on() {
     });
 }
 
-/// One question for a name, by hand, to the engine's resolver.
+/// One question for a name, by hand, to the resolver that the container was given.
 const ASK: &str = r#"
 use Socket; use IO::Select;
+open(my $f, "<", "/etc/resolv.conf"); my ($server) = map { /^nameserver (\S+)/ } <$f>;
 socket(my $s, AF_INET, SOCK_DGRAM, 0);
 my $q = pack("n6", 7, 0x0100, 1, 0, 0, 0) . join("", map { chr(length) . $_ } split /\./, $ARGV[0]) . "\0" . pack("n2", 1, 1);
-send($s, $q, 0, sockaddr_in(53, inet_aton("127.0.0.11"))) or (print("$!\n"), exit 0);
+send($s, $q, 0, sockaddr_in(53, inet_aton($server))) or (print("$!\n"), exit 0);
 IO::Select->new($s)->can_read(5) or (print("silence\n"), exit 0);
 defined recv($s, my $a, 600, 0) or (print("$!\n"), exit 0);
 my (undef, undef, undef, $answers) = unpack("n4", $a);
@@ -241,7 +245,7 @@ fn no_name_is_resolved_from_a_closed_container() {
             for (role, network) in [("in", &link), ("out", &egress)] {
                 let plan = engine.plan(&format!("{role}-{runtime}"), &runtime);
                 let id = engine.create_on(&plan, &[network.at(host)], &[]).await;
-                engine.docker.start(&id).await.unwrap();
+                engine.backend.start(&id).await.unwrap();
                 let seen = engine
                     .ok(&id, &format!("perl -e '{ASK}' closed{n}{role}.example"))
                     .await;
@@ -267,7 +271,7 @@ fn no_name_is_resolved_from_a_closed_container() {
         let mut open = engine.plan("open", "runc");
         open.dns = Dns::Engine;
         let id = engine.create_on(&open, &[egress.at(9)], &[]).await;
-        engine.docker.start(&id).await.unwrap();
+        engine.backend.start(&id).await.unwrap();
         let seen = engine
             .ok(&id, &format!("perl -e '{ASK}' open.example"))
             .await;
