@@ -6,6 +6,8 @@
 
 #[cfg(feature = "docker")]
 use bottle_backend_docker as _;
+#[cfg(feature = "podman")]
+use bottle_backend_podman as _;
 use bottle_provisioners as _;
 #[cfg(feature = "mitmproxy")]
 use bottle_proxy_mitmproxy as _;

@@ -23,6 +23,7 @@ fn the_list_is_the_literal_one() {
         named,
         [
             "backend docker bottle-backend-docker",
+            "backend podman bottle-backend-podman",
             "proxy mitmproxy bottle-proxy-mitmproxy",
             "proxy pipelock bottle-proxy-pipelock",
             "provisioner ca bottle-provisioners",

@@ -80,6 +80,19 @@ impl ImageReference {
     pub fn registry(&self) -> &str {
         registry_part(&self.name).unwrap_or(DEFAULT_REGISTRY)
     }
+    /// The same with its registry, as a program must be told that has other ideas of what a name
+    /// without one means: `docker.io/library/debian:latest`.
+    pub fn canonical(&self) -> String {
+        let name = match registry_part(&self.name) {
+            Some(_) => self.name.clone(),
+            None if self.name.contains('/') => format!("{DEFAULT_REGISTRY}/{}", self.name),
+            None => format!("{DEFAULT_REGISTRY}/library/{}", self.name),
+        };
+        match &self.digest {
+            Some(digest) => format!("{name}@{digest}"),
+            None => format!("{name}:{}", self.version()),
+        }
+    }
     /// Whether it is on Docker's own registry, whose credentials are stored under another name.
     pub fn is_default_registry(&self) -> bool {
         matches!(self.registry(), DEFAULT_REGISTRY | "index.docker.io")
@@ -245,6 +258,18 @@ mod tests {
             &format!("a:{}", "t".repeat(129)),
         ] {
             assert!(ImageReference::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_name_says_its_registry() {
+        for (short, full) in [
+            ("debian", "docker.io/library/debian:latest"),
+            ("a/b:1", "docker.io/a/b:1"),
+            ("ghcr.io/a/b:1", "ghcr.io/a/b:1"),
+            ("localhost/a", "localhost/a:latest"),
+        ] {
+            assert_eq!(ImageReference::parse(short).unwrap().canonical(), full);
         }
     }
 }

@@ -8,16 +8,13 @@ use bottle_api::{
     NetworkRequest, OpContext, OwnedResource, OwnedSelector, PluginBuild, Process, Removed,
     Statement, Stdio, async_trait,
 };
+use bottle_backend_common::{self as common, Machine};
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::{
-    NAME, archive,
-    client::Client,
-    config::DockerConfig,
-    container, guarantees, image, logs, network, owned,
-    probe::{self, Machine},
-    process,
+    NAME, archive, client::Client, config::DockerConfig, container, guarantees, image, logs,
+    network, owned, probe, process,
 };
 
 /// A Docker engine. Connects at the first call.
@@ -68,7 +65,7 @@ impl Backend for Docker {
         Ok(probe::describe(
             &client.server,
             &info,
-            client.transport.endpoint(),
+            &client.endpoint,
             &Machine::here(),
         ))
     }
@@ -82,7 +79,7 @@ impl Backend for Docker {
         source: &ImageSource,
         cx: &OpContext,
     ) -> Result<ImageId, BackendError> {
-        image::ensure(self.client().await?, source, cx).await
+        common::ensure_image(self.client().await?.as_ref(), source, cx).await
     }
 
     async fn derive_image(
@@ -91,11 +88,12 @@ impl Backend for Docker {
         derive: &Derive,
         cx: &OpContext,
     ) -> Result<ImageId, BackendError> {
-        image::derive(self.client().await?, base, derive, cx).await
+        common::derive_image(self.client().await?.as_ref(), base, derive, cx).await
     }
 
     async fn has_image(&self, source: &ImageSource) -> Result<Option<bool>, BackendError> {
-        image::has(self.client().await?, source).await.map(Some)
+        let client = self.client().await?.as_ref();
+        common::has_image(client, source).await.map(Some)
     }
 
     async fn prune_images(&self, dry_run: bool) -> Result<Vec<String>, BackendError> {

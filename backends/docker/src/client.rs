@@ -7,13 +7,14 @@ use bollard::{
     models::{SystemInfo, SystemVersion},
 };
 use bottle_api::{BackendError, BackendErrorKind};
+use bottle_backend_common::{Attempt, Refusal, Transport, has_own_kernel};
 use tokio::{sync::OnceCell, time::timeout};
 
 use crate::{
     config::DockerConfig,
-    connect::{self, Refusal, Transport},
-    error::Attempt,
-    probe::{has_own_kernel, own_kernels},
+    connect::{self, Endpoint},
+    error::{Failed, trying},
+    probe::own_kernels,
 };
 
 /// The oldest API with everything needed: Docker 20.10.
@@ -67,6 +68,7 @@ pub(crate) struct Server {
 pub(crate) struct Client {
     pub(crate) docker: bollard::Docker,
     pub(crate) transport: Arc<Transport>,
+    pub(crate) endpoint: Endpoint,
     pub(crate) server: Server,
     pub(crate) limit: Duration,
     pub(crate) image_limit: Duration,
@@ -79,8 +81,8 @@ impl Client {
     pub(crate) async fn connect(config: &DockerConfig) -> Result<Self, BackendError> {
         let endpoint = connect::resolve(config, &|name| std::env::var(name).ok())?;
         let shown = endpoint.shown.clone();
-        let attempt = Attempt::new("contact the engine", &shown);
-        let transport = Arc::new(Transport::new(endpoint)?);
+        let attempt = trying("contact the engine", &shown);
+        let transport = Arc::new(connect::transport(&endpoint)?);
         let docker = connect::bollard(&transport).map_err(|error| attempt.failed(&error))?;
         let limit = CONTACT_LIMIT.min(config.limit());
         let version = within(limit, &attempt, docker.version()).await?;
@@ -89,10 +91,11 @@ impl Client {
                 .error(kind, &message)
                 .with_hint("use a Docker engine of version 20.10 or later, and a current bottle")
         })?;
-        transport.set_version(&server.api.to_string());
+        transport.set_prefix(&format!("/v{}", server.api));
         Ok(Self {
             docker,
             transport,
+            endpoint,
             server,
             limit: config.limit(),
             image_limit: config.image_limit(),
@@ -102,7 +105,7 @@ impl Client {
 
     /// What the engine says about itself and its machine.
     pub(crate) async fn info(&self) -> Result<SystemInfo, BackendError> {
-        let attempt = Attempt::new("ask the engine", &self.transport.endpoint().shown);
+        let attempt = trying("ask the engine", &self.endpoint.shown);
         self.call(&attempt, self.docker.info()).await
     }
 

@@ -63,16 +63,7 @@ impl DockerConfig {
                 "`host` and `context` exclude each other; keep one",
             ));
         }
-        for (key, value) in [
-            ("timeout_secs", self.timeout_secs),
-            ("image_timeout_secs", self.image_timeout_secs),
-        ] {
-            if !(1..=86_400).contains(&value) {
-                return Err(ConfigError::new(format!(
-                    "`{key}` must lie between 1 and 86400"
-                )));
-            }
-        }
+        bottle_backend_common::check_limits(self.timeout_secs, self.image_timeout_secs)?;
         if let Some(tls) = &self.tls
             && tls.cert.is_some() != tls.key.is_some()
         {

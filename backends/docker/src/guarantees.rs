@@ -1,12 +1,9 @@
 //! What this engine promises, decided from the probe alone.
 
 use bottle_api::{BackendInfo, Guarantee, Statement};
+use bottle_backend_common::has_own_kernel;
 
-use crate::{
-    NAME,
-    client::Api,
-    probe::{fact, has_own_kernel},
-};
+use crate::{NAME, client::Api, probe::fact};
 
 /// Every guarantee of a backend, given or withheld.
 pub(crate) fn statements(info: &BackendInfo, runtime: &str) -> Vec<Statement> {

@@ -12,14 +12,12 @@ mod connect;
 mod container;
 mod error;
 mod guarantees;
-mod ids;
 mod image;
 mod logs;
 mod network;
 mod owned;
 mod probe;
 mod process;
-mod streams;
 
 pub use backend::Docker;
 pub use config::{DockerConfig, TlsFiles};

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::{
     client::{Api, Client},
-    error::Attempt,
+    error::trying,
 };
 
 const ISOLATED: [&str; 2] = [
@@ -21,7 +21,7 @@ pub(crate) async fn create(
     client: &Client,
     request: &NetworkRequest<'_>,
 ) -> Result<NetworkId, BackendError> {
-    let attempt = Attempt::new("create network", &request.plan.name);
+    let attempt = trying("create network", &request.plan.name);
     let body = body(client.server.api, request);
     let created = client
         .call(&attempt, client.docker.create_network(body))

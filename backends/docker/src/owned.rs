@@ -1,6 +1,6 @@
 //! What carries our labels, and its removal.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use bollard::{
     models::ContainerSummaryStateEnum as State,
@@ -10,16 +10,11 @@ use bollard::{
     },
 };
 use bottle_api::{BackendError, OwnedResource, OwnedSelector, Removed, ResourceKind};
-use bottle_backend_common::{label_filters, owned_resource};
-use tokio::time::{Instant, sleep};
-
-use crate::{
-    client::Client,
-    error::{Attempt, is_gone},
-    ids::checked,
+use bottle_backend_common::{
+    Attempt, checked, label_filters, owned_resource, removal_of, until_gone,
 };
 
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::{client::Client, error::trying};
 
 pub(crate) async fn list(
     client: &Client,
@@ -41,7 +36,7 @@ async fn containers(
     selector: &OwnedSelector,
     filters: &Filters,
 ) -> Result<Vec<OwnedResource>, BackendError> {
-    let attempt = Attempt::new("list containers", "bottle.session");
+    let attempt = trying("list containers", "bottle.session");
     let options = ListContainersOptionsBuilder::default()
         .all(true)
         .filters(filters)
@@ -72,7 +67,7 @@ async fn networks(
     selector: &OwnedSelector,
     filters: &Filters,
 ) -> Result<Vec<OwnedResource>, BackendError> {
-    let attempt = Attempt::new("list networks", "bottle.session");
+    let attempt = trying("list networks", "bottle.session");
     let options = ListNetworksOptionsBuilder::default()
         .filters(filters)
         .build();
@@ -97,7 +92,7 @@ async fn volumes(
     selector: &OwnedSelector,
     filters: &Filters,
 ) -> Result<Vec<OwnedResource>, BackendError> {
-    let attempt = Attempt::new("list volumes", "bottle.session");
+    let attempt = trying("list volumes", "bottle.session");
     let options = ListVolumesOptionsBuilder::default()
         .filters(filters)
         .build();
@@ -122,29 +117,11 @@ pub(crate) async fn remove(
     resource: &OwnedResource,
 ) -> Result<Removed, BackendError> {
     let id = checked(&resource.id)?;
-    let operation = match resource.kind {
-        ResourceKind::Container => "remove container",
-        ResourceKind::Network => "remove network",
-        ResourceKind::Volume => "remove volume",
-    };
-    let attempt = Attempt::new(operation, &resource.name);
-    let deadline = Instant::now() + client.limit;
-    let mut result = Removed::Now;
-    loop {
-        match remove_once(client, &attempt, resource.kind, id).await {
-            Ok(()) => return Ok(result),
-            Err(error) if is_gone(&error) => return Ok(Removed::AlreadyGone),
-            // Somebody else is at it; that it is gone is promised all the same.
-            Err(error) if is_going(&error.to_string()) => {
-                if Instant::now() >= deadline {
-                    return Err(attempt.timeout(client.limit));
-                }
-                result = Removed::AlreadyGone;
-                sleep(LOOK_AGAIN).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let attempt = trying(removal_of(resource.kind), &resource.name);
+    until_gone(&attempt, client.limit, || {
+        remove_once(client, &attempt, resource.kind, id)
+    })
+    .await
 }
 
 async fn remove_once(
@@ -169,8 +146,4 @@ async fn remove_once(
             client.call(attempt, request).await
         }
     }
-}
-
-fn is_going(text: &str) -> bool {
-    text.contains("is already in progress") || text.contains("is marked for removal")
 }

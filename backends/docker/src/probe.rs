@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use bollard::models::SystemInfo;
 use bottle_api::BackendInfo;
+use bottle_backend_common::{Address, Machine, has_own_kernel};
 
-use crate::{
-    client::Server,
-    connect::{Address, Endpoint},
-};
+use crate::{client::Server, connect::Endpoint};
 
 /// Keys of [`BackendInfo::facts`], for the guarantees.
 pub(crate) mod fact {
@@ -20,31 +18,6 @@ pub(crate) mod fact {
     pub(crate) const LIMITS_MISSING: &str = "limits_missing";
     /// The host drops packets whose answer would take another way.
     pub(crate) const STRICT_PATHS: &str = "strict_paths";
-}
-
-/// What this process knows about the machine it runs on.
-#[derive(Debug, Default)]
-pub(crate) struct Machine {
-    pub(crate) name: String,
-    pub(crate) kernel: String,
-    /// `rp_filter` for new interfaces.
-    pub(crate) rp_filter: Option<u8>,
-}
-
-impl Machine {
-    pub(crate) fn here() -> Self {
-        let uname = rustix::system::uname();
-        let filter = |interface: &str| -> Option<u8> {
-            let path = format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter");
-            std::fs::read_to_string(path).ok()?.trim().parse().ok()
-        };
-        Self {
-            name: uname.nodename().to_string_lossy().into_owned(),
-            kernel: uname.release().to_string_lossy().into_owned(),
-            // The kernel takes the greater one; new interfaces begin with the default.
-            rp_filter: filter("all").zip(filter("default")).map(|(a, b)| a.max(b)),
-        }
-    }
 }
 
 /// Puts the answers together.
@@ -96,27 +69,11 @@ pub(crate) fn own_kernels(info: &SystemInfo) -> BTreeSet<String> {
         .collect()
 }
 
-/// gVisor and Kata, by the program if the engine names it, else by the name.
-pub(crate) fn has_own_kernel(name: &str, path: Option<&str>) -> bool {
-    let program = path
-        .filter(|path| !path.is_empty())
-        .and_then(|path| path.rsplit('/').next())
-        .unwrap_or(name);
-    ["runsc", "kata", "containerd-shim-kata"]
-        .iter()
-        .any(|known| program.starts_with(known))
-        || matches!(
-            program.strip_prefix("io.containerd."),
-            Some(shim) if shim.starts_with("runsc") || shim.starts_with("kata")
-        )
-}
-
 /// An engine elsewhere, or in a container, has other paths. Docker Desktop's machine shares the
 /// user's folders.
 fn is_local(info: &SystemInfo, machine: &Machine) -> bool {
     info.operating_system.as_deref() == Some("Docker Desktop")
-        || (info.name.as_deref() == Some(machine.name.as_str())
-            && info.kernel_version.as_deref() == Some(machine.kernel.as_str()))
+        || machine.is(info.name.as_deref(), info.kernel_version.as_deref())
 }
 
 fn has_option(info: &SystemInfo, name: &str) -> bool {
@@ -272,20 +229,5 @@ mod tests {
         info.name = Some("docker-desktop".into());
         info.operating_system = Some("Docker Desktop".into());
         assert!(describe(&server(), &info, &endpoint(), &machine()).local);
-    }
-
-    #[test]
-    fn runtimes_are_judged_by_their_program() {
-        for (name, path, own) in [
-            ("runsc", None, true),
-            ("runsc", Some("/opt/runc"), false),
-            ("io.containerd.runsc.v1", None, true),
-            ("io.containerd.kata.v2", None, true),
-            ("io.containerd.runc.v2", Some("runc"), false),
-            ("kata-runtime", Some(""), true),
-            ("crun", None, false),
-        ] {
-            assert_eq!(has_own_kernel(name, path), own, "{name} {path:?}");
-        }
     }
 }

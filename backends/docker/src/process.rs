@@ -1,43 +1,28 @@
 //! Programs in containers: the main process, and those run besides it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use bollard::{
     models::ExecConfig,
     query_parameters::{ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder},
 };
 use bottle_api::{
-    BackendError, BackendErrorKind, BoxStream, ContainerId, ExecRequest, ExitStatus, ExposeSecret,
-    Output, Process, ProcessControl, Stdio, TermSize,
+    BackendError, BackendErrorKind, ContainerId, ExecRequest, ExitStatus, ExposeSecret, Process,
+    ProcessControl, Stdio, TermSize, async_trait,
+};
+use bottle_backend_common::{
+    Asked, Shape, check_env, checked, missing_program, process, unless_ended, until_ended,
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use tokio::{
-    io::AsyncWrite,
-    sync::{OnceCell, watch},
-    time::{sleep, timeout},
-};
+use tokio::sync::{OnceCell, watch};
 
-use crate::{
-    client::Client,
-    connect::Upgraded,
-    container,
-    error::{Attempt, is_gone},
-    ids::checked,
-    streams::{self, Input},
-};
+use crate::{client::Client, container, error::trying};
 
 /// The engine would hold back the first key of its own detach sequence (ctrl-p). Detaching is
 /// the terminal's business; here it is bytes no keyboard sends, `0xff` four times.
 const NO_DETACH_ATTACH: &str = "%FF%2C%FF%2C%FF%2C%FF";
 /// For an exec the keys travel as JSON, which cannot hold that byte: ctrl-^, seven times.
 const NO_DETACH_EXEC: &str = "ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^";
-
-/// How long an ended exec may be without exit status before it is given up.
-const STATUS_TRIES: u32 = 40;
-const FIRST_LOOK: Duration = Duration::from_millis(10);
-const SLOWEST_LOOK: Duration = Duration::from_millis(500);
 
 pub(crate) async fn exec(
     client: &Arc<Client>,
@@ -46,12 +31,12 @@ pub(crate) async fn exec(
 ) -> Result<Process, BackendError> {
     let program = request.argv.first().map_or("", String::as_str);
     let values = request.env.iter().map(|(_, value)| value);
-    let attempt = Attempt::new("run in container", program).hiding(values);
+    let attempt = trying("run in container", program).hiding(values);
     checked(id.as_str())?;
     if program.is_empty() {
         return Err(attempt.error(BackendErrorKind::Other, "there is no program to run"));
     }
-    container::check_env(&attempt, &request.env)?;
+    check_env(&attempt, &request.env)?;
     let created = client
         .call(
             &attempt,
@@ -117,32 +102,13 @@ fn config(client: &Client, request: &ExecRequest) -> ExecConfig {
     }
 }
 
-/// Newer engines refuse to start a missing program, older ones run it and let it end with 126 or
-/// 127. Both are told as a program that ended so.
-fn missing_program(error: BackendError) -> Result<Process, BackendError> {
-    let text = error.to_string();
-    let code = if text.contains("executable file not found") || text.contains("no such file") {
-        127
-    } else if text.contains("permission denied") && text.contains("exec") {
-        126
-    } else {
-        return Err(error);
-    };
-    let line = Bytes::from(format!("{text}\n"));
-    Ok(Process {
-        stdin: None,
-        output: Box::pin(futures_util::stream::iter([Ok(Output::Stderr(line))])),
-        control: Box::new(Ended(ExitStatus(code))),
-    })
-}
-
 /// Attaches without repeating what was written before.
 pub(crate) async fn attach(
     client: &Arc<Client>,
     id: &ContainerId,
     stdio: Stdio,
 ) -> Result<Process, BackendError> {
-    let attempt = Attempt::new("attach to container", checked(id.as_str())?);
+    let attempt = trying("attach to container", checked(id.as_str())?);
     let path = format!(
         "/containers/{id}/attach?stream=1&stdout=1&stderr=1&logs=0&stdin={}&detachKeys={}",
         u8::from(stdio.stdin),
@@ -169,61 +135,6 @@ pub(crate) async fn attach(
     ))
 }
 
-#[derive(Clone, Copy)]
-struct Shape {
-    tty: bool,
-    stdin: bool,
-    half_close: bool,
-}
-
-fn process(
-    upgraded: Upgraded,
-    shape: Shape,
-    over: watch::Sender<bool>,
-    control: Box<dyn ProcessControl>,
-) -> Process {
-    let framed = upgraded.framed || !shape.tty;
-    let (reader, writer) = tokio::io::split(upgraded.io);
-    let output = streams::output(streams::pieces(reader), framed, "read a program's output");
-    let stdin = shape.stdin.then(|| {
-        let input: std::pin::Pin<Box<dyn AsyncWrite + Send>> =
-            Box::pin(Input::new(writer, shape.half_close));
-        input
-    });
-    Process {
-        stdin,
-        output: telling(output, over),
-        control,
-    }
-}
-
-/// Tells when the output is over, or dropped.
-fn telling(output: BoxStream<Output>, over: watch::Sender<bool>) -> BoxStream<Output> {
-    struct Telling {
-        output: BoxStream<Output>,
-        over: watch::Sender<bool>,
-    }
-    impl Drop for Telling {
-        fn drop(&mut self) {
-            self.over.send_replace(true);
-        }
-    }
-    impl Stream for Telling {
-        type Item = Result<Output, BackendError>;
-        fn poll_next(
-            mut self: std::pin::Pin<&mut Self>,
-            cx: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Self::Item>> {
-            let next = std::task::ready!(self.output.poll_next_unpin(cx));
-            if next.is_none() {
-                self.over.send_replace(true);
-            }
-            std::task::Poll::Ready(next)
-        }
-    }
-    Box::pin(Telling { output, over })
-}
-
 /// An exec.
 struct Exec {
     client: Arc<Client>,
@@ -236,36 +147,17 @@ struct Exec {
 }
 
 impl Exec {
-    /// The engine has no call that waits for an exec: it is asked when the output is over, and
-    /// now and then before.
     async fn ask_until_ended(&self) -> Result<ExitStatus, BackendError> {
-        let attempt = Attempt::new("wait for program", &self.id);
-        let mut ended = self.ended.clone();
-        let mut pause = FIRST_LOOK;
-        let mut without_status = 0;
-        loop {
+        let attempt = trying("wait for program", &self.id);
+        until_ended(&attempt, self.ended.clone(), || async {
             let asked = self.client.docker.inspect_exec(&self.id);
             let found = self.client.call(&attempt, asked).await?;
-            match (found.running, found.exit_code) {
-                (Some(true), _) => {}
-                (_, Some(code)) => return Ok(ExitStatus(code)),
-                (_, None) => {
-                    without_status += 1;
-                    if without_status == STATUS_TRIES {
-                        return Err(attempt.error(
-                            BackendErrorKind::Other,
-                            "it ended, but the engine knows no exit status",
-                        ));
-                    }
-                }
-            }
-            if *ended.borrow_and_update() {
-                sleep(pause).await;
-            } else {
-                let _ = timeout(pause, ended.changed()).await;
-            }
-            pause = (pause * 2).min(SLOWEST_LOOK);
-        }
+            Ok(match found.running {
+                Some(true) => Asked::Running,
+                _ => Asked::Ended(found.exit_code.map(ExitStatus)),
+            })
+        })
+        .await
     }
 }
 
@@ -275,7 +167,7 @@ impl ProcessControl for Exec {
         if !self.tty {
             return Ok(());
         }
-        let attempt = Attempt::new("resize terminal", &self.id);
+        let attempt = trying("resize terminal", &self.id);
         let options = ResizeExecOptionsBuilder::default()
             .w(size.cols.into())
             .h(size.rows.into())
@@ -304,7 +196,7 @@ impl ProcessControl for Main {
         if !self.tty {
             return Ok(());
         }
-        let attempt = Attempt::new("resize terminal", self.id.as_str());
+        let attempt = trying("resize terminal", self.id.as_str());
         let options = ResizeContainerTTYOptionsBuilder::default()
             .w(size.cols.into())
             .h(size.rows.into())
@@ -318,38 +210,4 @@ impl ProcessControl for Main {
     async fn wait(&self) -> Result<ExitStatus, BackendError> {
         container::wait(&self.client, &self.id).await
     }
-}
-
-/// A program that never started.
-struct Ended(ExitStatus);
-
-#[async_trait]
-impl ProcessControl for Ended {
-    async fn resize(&self, _: TermSize) -> Result<(), BackendError> {
-        Ok(())
-    }
-    async fn wait(&self) -> Result<ExitStatus, BackendError> {
-        Ok(self.0)
-    }
-}
-
-/// Engines word differently that there is no terminal (any more).
-fn unless_ended(resized: Result<(), BackendError>) -> Result<(), BackendError> {
-    match resized {
-        Err(error) if is_gone(&error) || says_not_running(&error.to_string()) => Ok(()),
-        other => other,
-    }
-}
-
-fn says_not_running(text: &str) -> bool {
-    let text = text.to_lowercase();
-    [
-        "not running",
-        "not found",
-        "no such process",
-        "already finished",
-        "cannot resize a stopped",
-    ]
-    .iter()
-    .any(|words| text.contains(words))
 }

@@ -1,24 +1,15 @@
 //! Which engine is meant, decided as the `docker` command decides it.
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bottle_api::{BackendError, BackendErrorKind};
+use bottle_backend_common::Address;
 
 use super::context;
 use crate::config::{DockerConfig, TlsFiles};
 
 const OPERATION: &str = "find the engine";
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
-
-/// Where the engine listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
-    Unix(PathBuf),
-    Tcp { host: String, port: u16 },
-}
 
 /// An engine's address, and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,8 +144,12 @@ fn endpoint(
     let (address, tls) = match scheme {
         "unix" if rest.starts_with('/') => (Address::Unix(rest.into()), None),
         "tcp" | "http" | "https" => {
-            let tcp = tcp(rest, tls.is_some() || scheme == "https")
-                .ok_or_else(|| no_address(host, &from))?;
+            let port = if tls.is_some() || scheme == "https" {
+                2376
+            } else {
+                2375
+            };
+            let tcp = Address::parse_tcp(rest, port).ok_or_else(|| no_address(host, &from))?;
             (tcp, tls)
         }
         "ssh" => {
@@ -185,51 +180,21 @@ fn endpoint(
 
 /// Environment and files of a launch hold secrets: not over a network as they are.
 fn refuse_plain(endpoint: &Endpoint, allowed: bool) -> Result<(), BackendError> {
-    match &endpoint.address {
-        Address::Tcp { host, .. } if endpoint.tls.is_none() && !allowed && !is_loopback(host) => {
-            Err(BackendError::new(
-                BackendErrorKind::Denied,
-                OPERATION,
-                format!(
-                    "`{}` ({}) would carry secrets over the network without TLS",
-                    endpoint.shown, endpoint.from
-                ),
-            )
-            .with_hint(
-                "set `DOCKER_TLS_VERIFY=1` and `DOCKER_CERT_PATH`, or, if the network is \
-                 trusted, `allow_plain_tcp = true` in `[backend.docker]`",
-            ))
-        }
-        _ => Ok(()),
+    if endpoint.tls.is_some() || allowed || !endpoint.address.crosses_a_network() {
+        return Ok(());
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// `host:port`, `[v6]:port`; the port defaults to docker's own.
-fn tcp(rest: &str, tls: bool) -> Option<Address> {
-    let rest = rest.trim_end_matches('/');
-    let default = if tls { 2376 } else { 2375 };
-    let (host, port) = if let Some(v6) = rest.strip_prefix('[') {
-        let (host, port) = v6.split_once(']')?;
-        (host, port.strip_prefix(':'))
-    } else if let Some((host, port)) = rest.split_once(':') {
-        (host, Some(port))
-    } else {
-        (rest, None)
-    };
-    let port = match port {
-        Some(port) => port.parse().ok()?,
-        None => default,
-    };
-    // No path, user or query: they would be silently lost.
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    (!host.is_empty() && host.chars().all(plain)).then(|| Address::Tcp {
-        host: host.to_owned(),
-        port,
-    })
+    Err(BackendError::new(
+        BackendErrorKind::Denied,
+        OPERATION,
+        format!(
+            "`{}` ({}) would carry secrets over the network without TLS",
+            endpoint.shown, endpoint.from
+        ),
+    )
+    .with_hint(
+        "set `DOCKER_TLS_VERIFY=1` and `DOCKER_CERT_PATH`, or, if the network is trusted, \
+         `allow_plain_tcp = true` in `[backend.docker]`",
+    ))
 }
 
 fn no_address(host: &str, from: &str) -> BackendError {

@@ -5,5 +5,5 @@ mod endpoint;
 mod tls;
 mod transport;
 
-pub(crate) use endpoint::{Address, Endpoint, resolve};
-pub(crate) use transport::{Refusal, Transport, Upgraded, bollard, says_framed};
+pub(crate) use endpoint::{Endpoint, resolve};
+pub(crate) use transport::{bollard, transport};

@@ -1,25 +1,17 @@
 //! The request that creates a container, made from its plan.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount as DockerMount,
     MountType, MountVolumeOptions, NetworkingConfig, ResourcesUlimits,
 };
 use bottle_api::{ContainerPlan, ContainerRequest, Dns, ExposeSecret, Mount};
+use bottle_backend_common::{
+    self as common, IMPATIENT, NOBODY, STRICT_HOST, pids_limit, signed, whole_seconds,
+};
 
 use crate::client::Server;
-
-/// gVisor's own threads count too, and too few kill it at the first exec.
-const MIN_PIDS_OWN_KERNEL: u64 = 512;
-/// Where the resolver asks when it must ask nobody: the container's own loopback.
-const NOBODY: &str = "127.0.0.1";
-/// What makes a multi-homed hop a strict host: it passes nothing on between its networks, and
-/// answers on each only for its address there.
-const STRICT_HOST: [(&str, &str); 2] = [
-    ("net.ipv4.ip_forward", "0"),
-    ("net.ipv4.conf.all.arp_ignore", "1"),
-];
 
 pub(super) fn of(
     server: &Server,
@@ -63,15 +55,6 @@ pub(super) fn of(
     }
 }
 
-pub(super) fn whole_seconds(time: Duration) -> i64 {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    signed(seconds)
-}
-
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
 fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>) -> HostConfig {
     let plan = request.plan;
     let closed = plan.dns == Dns::Closed;
@@ -87,11 +70,7 @@ fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>
         dns: words(if closed { &[NOBODY] } else { &[] }),
         dns_search: words(if closed { &["."] } else { &[] }),
         // Old engines leave a question without an answer: nobody shall wait long for it.
-        dns_options: words(if closed {
-            &["timeout:1", "attempts:1"]
-        } else {
-            &[]
-        }),
+        dns_options: words(if closed { &IMPATIENT } else { &[] }),
         sysctls: (request.networks.len() > 1).then(|| {
             STRICT_HOST
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -125,13 +104,7 @@ fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
         nano_cpus: limits
             .milli_cpus
             .map(|milli| signed(milli.saturating_mul(1_000_000))),
-        pids_limit: limits.pids.map(|pids| {
-            signed(if own_kernel {
-                pids.max(MIN_PIDS_OWN_KERNEL)
-            } else {
-                pids
-            })
-        }),
+        pids_limit: pids_limit(plan, own_kernel),
         ulimits: limits.nofile.map(|files| {
             vec![ResourcesUlimits {
                 name: Some("nofile".to_owned()),
@@ -185,21 +158,8 @@ fn mounts(plan: &ContainerPlan) -> Vec<DockerMount> {
 }
 
 fn tmpfs(plan: &ContainerPlan) -> HashMap<String, String> {
-    // Where nothing else can be written and run, memory shall not be the exception.
-    let exec = if plan.hardening.read_only_rootfs {
-        "noexec"
-    } else {
-        "exec"
-    };
-    plan.mounts
-        .iter()
-        .filter_map(|mount| match mount {
-            Mount::Tmpfs { target, size, mode } => Some((
-                target.clone(),
-                format!("rw,nosuid,nodev,{exec},size={size},mode={mode:o}"),
-            )),
-            Mount::Bind { .. } | Mount::Volume { .. } => None,
-        })
+    common::tmpfs(plan)
+        .map(|(target, options)| (target.clone(), options.join(",")))
         .collect()
 }
 

@@ -8,21 +8,20 @@ use bollard::{
     query_parameters::{StopContainerOptionsBuilder, WaitContainerOptionsBuilder},
 };
 use bottle_api::{BackendError, BackendErrorKind, ContainerId, ContainerState, ExitStatus};
+use bottle_backend_common::{checked, is_gone, whole_seconds, with_path_hint};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::body::whole_seconds;
 use crate::{
     client::{Client, within},
-    error::{Attempt, is_gone},
-    ids::checked,
+    error::{Failed, trying},
 };
 
 /// How often the end of a container that was not started yet is looked for, besides waiting.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 pub(crate) async fn start(client: &Client, id: &ContainerId) -> Result<(), BackendError> {
-    let attempt = Attempt::new("start container", checked(id.as_str())?);
+    let attempt = trying("start container", checked(id.as_str())?);
     let started = client
         .call(
             &attempt,
@@ -32,29 +31,14 @@ pub(crate) async fn start(client: &Client, id: &ContainerId) -> Result<(), Backe
             ),
         )
         .await;
-    started.map_err(|error| {
-        let text = error.to_string();
-        // In runc's words, and in gVisor's.
-        if [
-            "executable file not found",
-            "error finding executable",
-            "no such file or directory",
-        ]
-        .iter()
-        .any(|words| text.contains(words))
-        {
-            error.with_hint("the command is not in the image, or not on its `PATH`")
-        } else {
-            error
-        }
-    })
+    started.map_err(with_path_hint)
 }
 
 pub(crate) async fn inspect(
     client: &Client,
     id: &ContainerId,
 ) -> Result<ContainerState, BackendError> {
-    let attempt = Attempt::new("inspect container", checked(id.as_str())?);
+    let attempt = trying("inspect container", checked(id.as_str())?);
     let found = client
         .call(
             &attempt,
@@ -86,7 +70,7 @@ pub(crate) async fn stop(
     id: &ContainerId,
     grace: Duration,
 ) -> Result<(), BackendError> {
-    let attempt = Attempt::new("stop container", checked(id.as_str())?);
+    let attempt = trying("stop container", checked(id.as_str())?);
     let seconds = i32::try_from(whole_seconds(grace)).unwrap_or(i32::MAX);
     let options = StopContainerOptionsBuilder::default().t(seconds).build();
     let stopped = within(
@@ -104,7 +88,7 @@ pub(crate) async fn stop(
 /// Waits for the end. A container that was not started yet counts as ended for the engine's
 /// plain wait; there the next end is waited for, and looked for, since it can come in between.
 pub(crate) async fn wait(client: &Client, id: &ContainerId) -> Result<ExitStatus, BackendError> {
-    let attempt = Attempt::new("wait for container", checked(id.as_str())?);
+    let attempt = trying("wait for container", checked(id.as_str())?);
     loop {
         let before = inspect(client, id).await?;
         if let Some(exit) = before.exit {

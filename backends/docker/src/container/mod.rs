@@ -12,11 +12,11 @@ use bollard::{
     query_parameters::CreateContainerOptionsBuilder,
 };
 use bottle_api::{
-    BackendError, BackendErrorKind, ContainerId, ContainerRequest, Event, OpContext,
-    ResolvedAttachment, SecretString,
+    BackendError, ContainerId, ContainerRequest, Event, OpContext, ResolvedAttachment,
 };
+use bottle_backend_common::{check_env, check_hosts};
 
-use crate::{client::Client, error::Attempt};
+use crate::{client::Client, error::trying};
 
 /// Said by engines whose machine has no swap accounting; there is nothing to do about it, and
 /// the limit of memory holds.
@@ -28,16 +28,9 @@ pub(crate) async fn create(
     cx: &OpContext,
 ) -> Result<ContainerId, BackendError> {
     let values = request.env.iter().map(|(_, value)| value);
-    let attempt = Attempt::new("create container", request.name).hiding(values);
+    let attempt = trying("create container", request.name).hiding(values);
     check_env(&attempt, request.env)?;
-    for (name, _) in request.hosts {
-        if name.is_empty() || name.contains([':', ' ', '\t', '\n', '#']) {
-            return Err(attempt.error(
-                BackendErrorKind::Other,
-                &format!("`{name}` is no name for a line of `/etc/hosts`"),
-            ));
-        }
-    }
+    check_hosts(&attempt, request.hosts)?;
     let at_once = client.server.api.many_networks();
     let (first, later) = if at_once {
         (request.networks, [].as_slice())
@@ -81,27 +74,6 @@ pub(crate) async fn create(
             .await?;
     }
     Ok(ContainerId::new(created.id))
-}
-
-/// The engine repeats a variable it refuses, value included, so nothing refusable is sent.
-pub(crate) fn check_env(
-    attempt: &Attempt<'_>,
-    env: &[(String, SecretString)],
-) -> Result<(), BackendError> {
-    use bottle_api::ExposeSecret;
-    for (name, value) in env {
-        let reason = if name.is_empty() {
-            "an environment variable has no name".to_owned()
-        } else if name.contains(['=', '\0']) {
-            format!("environment variable `{name}`: the name holds `=` or a zero byte")
-        } else if value.expose_secret().contains('\0') {
-            format!("environment variable `{name}`: the value holds a zero byte")
-        } else {
-            continue;
-        };
-        return Err(attempt.error(BackendErrorKind::Other, &reason));
-    }
-    Ok(())
 }
 
 fn endpoints(

@@ -6,15 +6,13 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
 };
 use bottle_api::{BackendError, label};
+use bottle_backend_common::{ListedImage, is_gone, prune_unused};
 
-use crate::{
-    client::Client,
-    error::{Attempt, is_gone},
-};
+use crate::{client::Client, error::trying};
 
 /// Removes (or only lists) what no container uses.
 pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>, BackendError> {
-    let attempt = Attempt::new("remove images", label::IMAGE);
+    let attempt = trying("remove images", label::IMAGE);
     let filters = HashMap::from([("label".to_owned(), vec![label::IMAGE.to_owned()])]);
     let images = ListImagesOptionsBuilder::default()
         .filters(&filters)
@@ -28,42 +26,30 @@ pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>,
         .into_iter()
         .filter_map(|container| container.image_id)
         .collect();
-    let mut removed = Vec::new();
-    for image in images {
-        // An engine that did not understand the filter must not cost anybody an image.
-        if used.contains(&image.id) || !image.labels.contains_key(label::IMAGE) {
-            continue;
-        }
-        let tags: Vec<String> = image
+    let images = images.into_iter().map(|image| ListedImage {
+        ours: image.labels.contains_key(label::IMAGE),
+        tags: image
             .repo_tags
             .into_iter()
             .filter(|tag| tag != "<none>:<none>")
-            .collect();
-        let names = if tags.is_empty() {
-            vec![image.id]
-        } else {
-            tags
-        };
-        for name in names {
-            if !dry_run && !remove(client, &name).await? {
-                continue;
-            }
-            removed.push(name);
-        }
-    }
-    removed.sort();
-    Ok(removed)
+            .collect(),
+        id: image.id,
+    });
+    prune_unused(images.collect(), &used, dry_run, |name| {
+        remove(client, name)
+    })
+    .await
 }
 
 /// Whether it is gone now. One that others were built on, or that a container began to use
 /// meanwhile, stays.
-async fn remove(client: &Client, name: &str) -> Result<bool, BackendError> {
-    let attempt = Attempt::new("remove image", name);
+async fn remove(client: &Client, name: String) -> Result<bool, BackendError> {
+    let attempt = trying("remove image", &name);
     let options = RemoveImageOptionsBuilder::default().force(false).build();
     let removed = client
         .call(
             &attempt,
-            client.docker.remove_image(name, Some(options), None),
+            client.docker.remove_image(&name, Some(options), None),
         )
         .await;
     match removed {

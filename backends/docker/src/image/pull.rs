@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder};
-use bottle_api::{BackendError, BackendErrorKind, Event, ImageId, OpContext, PullPolicy};
-use bottle_backend_common::ImageReference;
+use bottle_api::{BackendError, Event, ImageId, OpContext, PullPolicy};
+use bottle_backend_common::{ImageReference, find_image, missing_image, pull_failed};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::{credentials, find, missing};
+use super::credentials;
 use crate::{
     client::Client,
-    error::{Attempt, is_disk_full},
+    error::{DIALECT, Failed, trying},
 };
 
 pub(super) async fn pull(
@@ -21,7 +21,7 @@ pub(super) async fn pull(
     cx: &OpContext,
 ) -> Result<ImageId, BackendError> {
     let shown = reference.to_string();
-    let attempt = Attempt::new("pull image", &shown);
+    let attempt = trying("pull image", &shown);
     let credentials = credentials::of(reference, cx).await;
     let options = CreateImageOptionsBuilder::default()
         .from_image(reference.name())
@@ -41,50 +41,12 @@ pub(super) async fn pull(
     };
     match timeout(client.image_limit, pulling).await {
         Err(_) => return Err(attempt.timeout(client.image_limit)),
-        Ok(Err(error)) => return Err(failed(error, reference, policy)),
+        Ok(Err(error)) => return Err(pull_failed(&DIALECT, error, reference, policy)),
         Ok(Ok(())) => {}
     }
-    find(client, &shown).await?.ok_or_else(|| missing(&shown))
-}
-
-/// Whatever keeps an image from being pulled means that it cannot be had, unless it is the
-/// engine or its disk.
-fn failed(error: BackendError, reference: &ImageReference, policy: PullPolicy) -> BackendError {
-    let text = error.to_string();
-    let ours = match error.kind() {
-        BackendErrorKind::EngineDown | BackendErrorKind::Timeout => true,
-        // Newer engines pass a registry's refusal on under the same status as their own.
-        BackendErrorKind::Denied => {
-            text.contains("the engine's socket") || text.contains("denied by plugin")
-        }
-        _ => false,
-    };
-    if ours || is_disk_full(&text) {
-        return error;
-    }
-    let registry = reference.registry();
-    let lower = text.to_lowercase();
-    let refused = ["unauthorized", "denied", "authentication required"]
-        .iter()
-        .any(|word| lower.contains(word));
-    let hint = if refused {
-        format!("if it exists and is private: `docker login {registry}`")
-    } else if lower.contains("not found") || lower.contains("manifest unknown") {
-        format!("check its name and tag at `{registry}`")
-    } else {
-        format!("check that the engine reaches `{registry}`, or load the image by hand")
-    };
-    let kind = if policy == PullPolicy::Always {
-        // It may well be here: this must not start a build in its place.
-        BackendErrorKind::Other
-    } else {
-        BackendErrorKind::ImageMissing
-    };
-    let text = text
-        .strip_prefix("pull image: ")
-        .unwrap_or(&text)
-        .to_owned();
-    BackendError::new(kind, "pull image", text).with_hint(hint)
+    find_image(client, &shown)
+        .await?
+        .ok_or_else(|| missing_image(&DIALECT, &shown))
 }
 
 /// Bytes of all layers together.
@@ -165,53 +127,6 @@ mod tests {
             seen,
             [(Some(10), Some(1000)), (Some(511), Some(2000))],
             "the second byte is too little to tell"
-        );
-    }
-
-    #[test]
-    fn only_the_engine_itself_is_no_missing_image() {
-        let reference = ImageReference::parse("ghcr.io/a/b:1").unwrap();
-        let of = |text: &str, policy| {
-            let error = Attempt::new("pull image", "ghcr.io/a/b:1").refused(500, text);
-            failed(error, &reference, policy)
-        };
-        let cases = [
-            (
-                "manifest for a not found: manifest unknown",
-                BackendErrorKind::ImageMissing,
-            ),
-            (
-                "Get \"https://ghcr.io/v2/\": dial tcp: lookup ghcr.io: no such host",
-                BackendErrorKind::ImageMissing,
-            ),
-            (
-                "pull access denied for a, repository does not exist",
-                BackendErrorKind::ImageMissing,
-            ),
-            (
-                "write /var/lib/docker/x: no space left on device",
-                BackendErrorKind::DiskFull,
-            ),
-        ];
-        for (text, kind) in cases {
-            assert_eq!(of(text, PullPolicy::Missing).kind(), kind, "{text}");
-        }
-        let private = of("unauthorized: authentication required", PullPolicy::Missing);
-        assert!(private.hint().unwrap().contains("docker login ghcr.io"));
-        assert_eq!(
-            private.to_string().matches("pull image").count(),
-            1,
-            "{private}"
-        );
-        let refused = Attempt::new("pull image", "x").refused(401, "unauthorized");
-        let refused = failed(refused, &reference, PullPolicy::Missing);
-        assert_eq!(refused.kind(), BackendErrorKind::ImageMissing, "Docker 28");
-        let always = of("manifest unknown", PullPolicy::Always);
-        assert_eq!(always.kind(), BackendErrorKind::Other);
-        let down = BackendError::new(BackendErrorKind::EngineDown, "pull image", "gone");
-        assert_eq!(
-            failed(down, &reference, PullPolicy::Missing).kind(),
-            BackendErrorKind::EngineDown
         );
     }
 }

@@ -13,13 +13,13 @@ use crate::harness::{collect, test};
 fn the_engine_describes_itself() {
     test(async |engine| {
         let info = &engine.info;
-        assert_eq!(engine.docker.name(), NAME);
+        assert_eq!(engine.backend.name(), NAME);
         assert!(info.engine.starts_with("Docker "), "{}", info.engine);
         assert!(info.endpoint.starts_with("unix://"));
         assert!(info.runtimes.contains(&info.default_runtime));
         assert!(info.runtimes.contains("runc"));
         for runtime in &info.runtimes {
-            let said = engine.docker.guarantees(info, runtime);
+            let said = engine.backend.guarantees(info, runtime);
             assert_eq!(said.len(), 7);
             let kernel = said.iter().find(|it| it.guarantee == Guarantee::OwnKernel);
             assert_eq!(kernel.unwrap().given, runtime == "runsc", "{runtime}");

@@ -8,19 +8,34 @@
     reason = "a test may panic, and must say what it skips"
 )]
 
+#[path = "../../../common/tests/engine/archives.rs"]
 mod archives;
 mod connections;
+#[path = "../../../common/tests/engine/containers.rs"]
 mod containers;
+#[path = "../../../common/tests/engine/hardening.rs"]
 mod hardening;
+#[path = "../../../common/tests/engine/harness/mod.rs"]
 mod harness;
+#[path = "../../../common/tests/engine/images.rs"]
 mod images;
+#[path = "../../../common/tests/engine/isolation.rs"]
 mod isolation;
+mod lane;
+#[path = "../../../common/tests/engine/lifecycle.rs"]
 mod lifecycle;
+#[path = "../../../common/tests/engine/logs.rs"]
 mod logs;
+#[path = "../../../common/tests/engine/networks.rs"]
 mod networks;
+#[path = "../../../common/tests/engine/ownership.rs"]
 mod ownership;
+#[path = "../../../common/tests/engine/processes.rs"]
 mod processes;
 mod registry;
+#[path = "../../../common/tests/engine/secrets.rs"]
 mod secrets;
+#[path = "../../../common/tests/engine/terminals.rs"]
 mod terminals;
+#[path = "../../../common/tests/engine/workspace_images.rs"]
 mod workspace_images;

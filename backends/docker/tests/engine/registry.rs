@@ -67,7 +67,7 @@ fn pull_as_told() {
             reference: reference.clone(),
             policy: PullPolicy::Always,
         };
-        let pulled = engine.docker.ensure_image(&source, &cx).await;
+        let pulled = engine.backend.ensure_image(&source, &cx).await;
         if expected == "refused" {
             let error = pulled.unwrap_err();
             let text = format!("{error} {error:?}");

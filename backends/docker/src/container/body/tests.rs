@@ -3,6 +3,7 @@ use bottle_api::{
     ImageId, ImagePlan, InstanceId, NetworkId, Ownership, ResolvedAttachment, Role, SecretString,
     SessionId,
 };
+use std::time::Duration;
 
 use crate::client::Api;
 

@@ -83,7 +83,7 @@ pub(crate) async fn forward(authority: Option<&Authority>) -> u16 {
         while let Ok((mut near, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                let mut far = UnixStream::connect(crate::harness::socket()).await.unwrap();
+                let mut far = UnixStream::connect(crate::lane::socket()).await.unwrap();
                 match acceptor {
                     Some(acceptor) => {
                         if let Ok(mut near) = acceptor.accept(near).await {

@@ -1,0 +1,75 @@
+//! What is Podman's own in the tests that all engines share: the service with root.
+
+use std::path::Path;
+
+use bottle_api::{BackendError, BackendErrorKind, BackendInfo};
+use bottle_backend_podman::{Podman, PodmanConfig};
+
+use crate::harness::{Network, skip};
+
+pub(crate) type Backend = Podman;
+
+/// What a hint about a missing runtime holds.
+pub(crate) const RUNTIME_HINT: &str = "[engine.runtimes]";
+/// What a hint about a full disk holds.
+pub(crate) const FREE_SPACE: &str = "podman system";
+/// What is said against removing a network that is used.
+pub(crate) const NETWORK_IN_USE: &str = "network is being used";
+/// The engine's init.
+pub(crate) const INIT: &str = "catatonit";
+/// What the names of images built here begin with.
+pub(crate) const LOCAL: &str = "localhost/";
+/// Names the service: `tests/lib/podman` starts it.
+const SERVICE: &str = "BOTTLE_TEST_PODMAN";
+
+pub(crate) fn config() -> Result<PodmanConfig, BackendError> {
+    let Ok(host) = std::env::var(SERVICE) else {
+        let why = format!("`{SERVICE}` names no service; see tests/lib/podman");
+        return Err(BackendError::new(BackendErrorKind::EngineDown, "find the engine", why));
+    };
+    let mut config = PodmanConfig::default();
+    config.host = Some(host);
+    Ok(config)
+}
+
+pub(crate) fn connect() -> Result<Podman, BackendError> {
+    Ok(Podman::new(config()?).unwrap())
+}
+
+pub(crate) fn socket() -> String {
+    let host = std::env::var(SERVICE).unwrap();
+    let path = host.strip_prefix("unix://");
+    path.expect("these tests need a unix socket").to_owned()
+}
+
+pub(crate) fn runtimes(info: &BackendInfo) -> Vec<String> {
+    let mut runtimes = vec!["runc".to_owned()];
+    if info.runtimes.contains("runsc") {
+        runtimes.push("runsc".to_owned());
+    } else {
+        skip("gVisor: the engine has no runtime `runsc`");
+    }
+    runtimes
+}
+
+/// Limits are tried wherever the backend promises them; with root it must.
+pub(crate) fn limits_hold(_: &BackendInfo) -> bool {
+    true
+}
+
+/// Every release gives an exec's terminal its size from the start.
+pub(crate) fn size_at_start(_: &BackendInfo) -> bool {
+    true
+}
+
+pub(crate) fn check_log(config: &serde_json::Value) {
+    assert_eq!(config["Type"], "k8s-file");
+}
+
+/// The engine's user may look everywhere.
+pub(crate) fn give(_: &Path) {}
+
+/// Where the host is, for a container on a network that leads out.
+pub(crate) fn host_on(egress: &Network) -> std::net::IpAddr {
+    egress.address(1)
+}
