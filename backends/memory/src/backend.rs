@@ -277,9 +277,14 @@ impl Backend for Memory {
         let key = id.to_string();
         if self.programs().is_some() {
             self.call("stop", self.role_of(id), move |world| {
-                if let Some(container) = world.containers.get_mut(&key) {
-                    container.life.asked_to_end.send_replace(true);
+                let Some(container) = world.containers.get_mut(&key) else {
+                    return Ok(());
+                };
+                // Without any grace there is no time to do anything about being asked.
+                if grace.is_zero() {
+                    container.end(ExitStatus(137));
                 }
+                container.life.asked_to_end.send_replace(true);
                 Ok(())
             })
             .await?;

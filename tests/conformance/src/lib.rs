@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod backend;
+mod layer;
 mod runner;
 mod shell;
 mod simulated;
@@ -10,6 +11,7 @@ mod streams;
 mod verdict;
 
 pub use backend::BackendSuite;
+pub use layer::{Layer, Layered};
 pub use runner::{OPTIONAL, Report};
 pub use shell::Shell;
 pub use simulated::simulated;

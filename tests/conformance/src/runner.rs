@@ -73,8 +73,11 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a word")
 }
 
+/// A task that looks back at all others, once they are done.
+pub(crate) type Last = Option<Task>;
+
 /// Runs everything, so many at once.
-pub(crate) fn report(tasks: &[Task], at_once: usize) -> Report {
+pub(crate) fn report(tasks: &[Task], last: Last, at_once: usize) -> Report {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let done = Mutex::new(vec![None; tasks.len()]);
     std::thread::scope(|scope| {
@@ -91,7 +94,10 @@ pub(crate) fn report(tasks: &[Task], at_once: usize) -> Report {
     });
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let outcomes = done.into_iter().map(|o| o.unwrap_or(Ok(())));
-    Report(tasks.iter().map(|t| t.name.clone()).zip(outcomes).collect())
+    let names = tasks.iter().map(|t| t.name.clone());
+    let mut all: Vec<_> = names.zip(outcomes).collect();
+    all.extend(last.map(|task| (task.name.clone(), guarded(&task))));
+    Report(all)
 }
 
 /// Set to `1` to let a suite pass whose engine is not here at all.
@@ -99,7 +105,7 @@ pub const OPTIONAL: &str = "BOTTLE_CONFORMANCE_OPTIONAL";
 
 /// Runs everything as a test binary does, with its arguments. A suite of which no case could be
 /// tried has failed.
-pub(crate) fn main(tasks: Vec<Task>, at_once: usize, absent: Option<&str>) -> ExitCode {
+pub(crate) fn main(tasks: Vec<Task>, last: Last, at_once: usize, absent: Option<&str>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(at_once);
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
@@ -125,6 +131,12 @@ pub(crate) fn main(tasks: Vec<Task>, at_once: usize, absent: Option<&str>) -> Ex
         } else {
             ExitCode::FAILURE
         };
+    }
+    if let Some(task) = last.filter(|_| !listing)
+        && let Err(Miss::Broken(why)) = guarded(&task)
+    {
+        tell(&format!("FAILED {}: {why}", task.name));
+        return ExitCode::FAILURE;
     }
     conclusion.exit_code()
 }

@@ -60,25 +60,35 @@ pub(crate) async fn collect(process: Process) -> Checked<Output> {
     })
 }
 
-/// Reads until this text has come, and returns all that came.
-pub(crate) async fn until(process: &mut Process, wanted: &str) -> Checked<String> {
-    let mut text = String::new();
+/// What has come so far of standard output and standard error.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SoFar {
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Reads until this text has come on standard output, and returns all that came.
+pub(crate) async fn until(process: &mut Process, wanted: &str) -> Checked<SoFar> {
+    let mut so_far = SoFar::default();
     let what = format!("`{wanted}` of the program");
     let found = soon(&what, async {
         while let Some(piece) = process.output.next().await {
-            let (Piece::Stdout(bytes) | Piece::Stderr(bytes)) = piece?;
-            text.push_str(&String::from_utf8_lossy(&bytes));
-            if text.contains(wanted) {
+            let (to, bytes) = match piece? {
+                Piece::Stdout(bytes) => (&mut so_far.out, bytes),
+                Piece::Stderr(bytes) => (&mut so_far.err, bytes),
+            };
+            to.push_str(&String::from_utf8_lossy(&bytes));
+            if so_far.out.contains(wanted) {
                 return Ok::<_, Miss>(true);
             }
         }
         Ok(false)
     });
     if found.await?? {
-        return Ok(text);
+        return Ok(so_far);
     }
     Err(Miss::broken(format!(
-        "the output ends without `{wanted}`: {text:?}"
+        "the output ends without `{wanted}`: {so_far:?}"
     )))
 }
 

@@ -4,9 +4,10 @@ use std::{
     net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use bottle_api::{
@@ -35,6 +36,7 @@ pub(crate) struct Floor {
     backend: Arc<dyn Backend>,
     info: BackendInfo,
     image: ImageId,
+    left: Mutex<Vec<String>>,
 }
 
 impl Floor {
@@ -60,10 +62,21 @@ impl Floor {
             backend,
             info,
             image,
+            left: Mutex::default(),
         }))
     }
     pub(crate) fn default_runtime(&self) -> &str {
         &self.info.default_runtime
+    }
+
+    /// What the cases so far could not remove again by its labels.
+    pub(crate) fn left(&self) -> Checked {
+        let left = lock(&self.left);
+        ensure!(
+            left.is_empty(),
+            "removed by label, but still there: {left:?}"
+        );
+        Ok(())
     }
 
     /// Tries a case, and cleans up after it whatever it found.
@@ -74,9 +87,15 @@ impl Floor {
         }
         if let Some(promise) = case.promised {
             let said = self.backend.guarantees(&self.info, runtime);
-            if let Some(withheld) = said.iter().find(|s| s.guarantee == promise && !s.given) {
-                let why = format!("`{promise}` is withheld: {}", withheld.how);
-                return Err(Miss::not_here(why));
+            let mut about = said.iter().filter(|s| s.guarantee == promise);
+            match about.next() {
+                Some(statement) if statement.given => {}
+                Some(withheld) => {
+                    let why = format!("`{promise}` is withheld: {}", withheld.how);
+                    return Err(Miss::not_here(why));
+                }
+                // That it says nothing at all is for another case to find.
+                None => return Err(Miss::not_here(format!("`{promise}` is not promised"))),
             }
         }
         let room = Room {
@@ -84,6 +103,7 @@ impl Floor {
             session: SessionId::new(unique()),
             runtime: runtime.to_owned(),
             images: Mutex::default(),
+            made: Mutex::default(),
             secrets: Mutex::default(),
         };
         self.tokio.block_on(async {
@@ -110,6 +130,7 @@ pub(crate) struct Room {
     session: SessionId,
     pub(crate) runtime: String,
     images: Mutex<Vec<String>>,
+    made: Mutex<Vec<OwnedResource>>,
     secrets: Mutex<Vec<String>>,
 }
 
@@ -237,7 +258,14 @@ impl Room {
             .networks(networks)
             .hosts(hosts)
             .env(env);
-        self.backend().create_container(&request, &discard()).await
+        let id = self
+            .backend()
+            .create_container(&request, &discard())
+            .await?;
+        let role = plan.owner.role.as_str();
+        let made = self.resource(ResourceKind::Container, id.as_str(), role);
+        lock(&self.made).insert(0, made);
+        Ok(id)
     }
     /// Creates and starts.
     pub(crate) async fn running(&self, plan: &ContainerPlan) -> Checked<ContainerId> {
@@ -272,6 +300,8 @@ impl Room {
             let request = NetworkRequest::new(&plan, subnet.into());
             match self.backend().create_network(&request, &discard()).await {
                 Ok(id) => {
+                    let made = self.resource(ResourceKind::Network, id.as_str(), role);
+                    lock(&self.made).push(made);
                     return Ok(Network {
                         id,
                         subnet,
@@ -315,12 +345,12 @@ impl Room {
     /// A secret nobody else has.
     pub(crate) fn secret(&self) -> String {
         let secret = format!("{}{}", watch::MARK, unique());
-        self.lock(&self.secrets).push(secret.clone());
+        lock(&self.secrets).push(secret.clone());
         secret
     }
     /// An image to be removed afterwards.
     pub(crate) fn built(&self, image: &ImageId) {
-        self.lock(&self.images).push(image.to_string());
+        lock(&self.images).push(image.to_string());
     }
     pub(crate) async fn ensure(&self, source: &ImageSource) -> Checked<ImageId> {
         let id = self.backend().ensure_image(source, &discard()).await?;
@@ -328,43 +358,59 @@ impl Room {
         Ok(id)
     }
 
-    #[expect(clippy::unused_self, reason = "reads as a property of the room")]
-    fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> std::sync::MutexGuard<'a, T> {
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Removes everything by its labels. What stays breaks the contract.
+    /// Removes everything by its labels, and then what that did not find: an engine is left as
+    /// it was, also by a backend that is wrong.
     async fn clean_up(&self) -> Checked {
-        // Twice: a removal that fails may succeed once what it waits for is gone.
-        for _ in 0..2 {
-            for resource in self.owned().await? {
-                // What stays is named below.
+        let by_label = async || {
+            for resource in self.backend().list_owned(&self.selector()).await? {
+                // What stays is told at the end of the suite.
                 let _ = self.backend().remove(&resource).await;
             }
-        }
-        let images = std::mem::take(&mut *self.lock(&self.images));
-        if let [program, arguments @ ..] = self.suite().remove_image.as_slice() {
-            for image in images {
-                let run = tokio::process::Command::new(program)
-                    .args(arguments)
-                    .arg(image)
-                    .output();
-                // An image that is still used by another case goes with that one.
-                let _ = run.await;
+            Ok::<_, BackendError>(())
+        };
+        // Twice: a removal that fails may succeed once what it waits for is gone.
+        let _ = by_label().await;
+        let _ = by_label().await;
+        match self.backend().list_owned(&self.selector()).await {
+            Ok(left) => {
+                let names = left.iter().map(|r| format!("{:?} {}", r.kind, r.name));
+                lock(&self.floor.left).extend(names);
             }
+            Err(error) => lock(&self.floor.left).push(chain(&error)),
         }
-        let left = self.owned().await?;
-        let names: Vec<_> = left.iter().map(|r| (r.kind, &r.name)).collect();
-        ensure!(
-            left.is_empty(),
-            "removed by label, but still there: {names:?}"
-        );
-        for secret in std::mem::take(&mut *self.lock(&self.secrets)) {
+        for made in std::mem::take(&mut *lock(&self.made)) {
+            if made.kind == ResourceKind::Container {
+                let id = ContainerId::new(made.id.clone());
+                let _ = self.backend().stop(&id, Duration::ZERO).await;
+            }
+            let _ = self.backend().remove(&made).await;
+        }
+        self.remove_images().await;
+        for secret in std::mem::take(&mut *lock(&self.secrets)) {
             let told = watch::logged(&secret);
             ensure!(told.is_empty(), "a log line holds a secret: {}", told[0]);
         }
         Ok(())
     }
+
+    async fn remove_images(&self) {
+        let images = std::mem::take(&mut *lock(&self.images));
+        let [program, arguments @ ..] = self.suite().remove_image.as_slice() else {
+            return;
+        };
+        for image in images {
+            let run = tokio::process::Command::new(program)
+                .args(arguments)
+                .arg(image)
+                .output();
+            // An image that is still used by another case goes with that one.
+            let _ = run.await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Another one each time, among 4096 of them.

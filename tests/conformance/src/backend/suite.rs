@@ -5,7 +5,10 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use bottle_api::{Backend, Guarantee, ImageSource, PluginBuild, PluginTable, PullPolicy};
 
 use super::{cases, room::Floor};
-use crate::{Dialect, Miss, Report, Shell, runner, runner::Task};
+use crate::{
+    Dialect, Miss, Report, Shell, runner,
+    runner::{Last, Task},
+};
 
 /// Makes a backend, or says why it cannot be made.
 pub(crate) type Build = Arc<dyn Fn() -> Result<Box<dyn Backend>, String> + Send + Sync>;
@@ -152,8 +155,8 @@ impl BackendSuite {
         self
     }
 
-    /// Every case as a task, and why there is no engine.
-    fn tasks(&self) -> (Vec<Task>, Option<String>) {
+    /// Every case as a task, what is looked at after them, and why there is no engine.
+    fn tasks(&self) -> (Vec<Task>, Last, Option<String>) {
         let floor = Floor::open(self);
         let absent = floor.as_ref().err().cloned();
         let mut tasks = Vec::new();
@@ -184,17 +187,22 @@ impl BackendSuite {
                 });
             }
         }
-        (tasks, absent)
+        let last = floor.ok().map(|floor| Task {
+            name: "removal::nothing of the whole suite is left".into(),
+            run: Arc::new(move || floor.left()),
+        });
+        (tasks, last, absent)
     }
 
     /// Runs every case and tells how each ended.
     pub fn report(&self) -> Report {
-        runner::report(&self.tasks().0, self.at_once)
+        let (tasks, last, _) = self.tasks();
+        runner::report(&tasks, last, self.at_once)
     }
     /// Runs as a test binary. [`backend_main!`](crate::backend_main) calls it.
     pub fn main(&self) -> ExitCode {
-        let (tasks, absent) = self.tasks();
-        runner::main(tasks, self.at_once, absent.as_deref())
+        let (tasks, last, absent) = self.tasks();
+        runner::main(tasks, last, self.at_once, absent.as_deref())
     }
 }
 

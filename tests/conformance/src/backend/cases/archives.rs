@@ -97,7 +97,7 @@ async fn seen(
 
 async fn owners(room: &Room) -> Checked {
     let entries = [
-        Entry::Folder("srv/d", 0o710, 1234),
+        Entry::Folder("srv/d", 0o711, 1234),
         Entry::File("srv/d/f", 0o640, 1234, "x"),
         Entry::File("srv/program", 0o4755, 0, "x"),
     ];
@@ -107,7 +107,7 @@ async fn owners(room: &Room) -> Checked {
         Step::stat("/srv/program"),
     ];
     let found = seen(room, &room.idle("agent"), &entries, &steps).await?;
-    let wanted = "folder 710 1234:1235\nfile 640 1234:1235\nfile 4755 0:1";
+    let wanted = "folder 711 1234:1235\nfile 640 1234:1235\nfile 4755 0:1";
     same!(found, wanted, "what is there");
     Ok(())
 }

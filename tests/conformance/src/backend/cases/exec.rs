@@ -8,7 +8,7 @@ use super::cases;
 use crate::{
     Checked, Miss, Step,
     backend::{Room, Said, suite::Case},
-    streams::{collect, shut, soon, until, write},
+    streams::{SoFar, collect, shut, soon, until, write},
     verdict::{ensure, same},
 };
 
@@ -93,8 +93,9 @@ impl Row {
         steps
     }
     /// Whether that is what came.
-    pub(super) fn check(self, before: &str, said: &Said) -> Checked {
-        let out = format!("{before}{}", said.text());
+    pub(super) fn check(self, before: &SoFar, said: &Said) -> Checked {
+        let out = format!("{}{}", before.out, said.text());
+        let err = format!("{}{}", before.err, said.errors());
         let wanted = if self.tty { "terminal" } else { "pipe" };
         ensure!(out.contains(wanted), "not a {wanted}: {out:?}");
         ensure!(
@@ -111,10 +112,10 @@ impl Row {
         );
         if self.tty {
             ensure!(out.contains("to err"), "a terminal has one output: {out:?}");
-            same!(said.errors(), "", "standard error of a terminal");
+            same!(err, "", "standard error of a terminal");
         } else {
             ensure!(!out.contains("to err"), "both outputs in one: {out:?}");
-            same!(said.errors(), "to err\n", "standard error");
+            same!(err, "to err\n", "standard error");
         }
         same!(said.status, ExitStatus(self.status), "the exit status");
         Ok(())

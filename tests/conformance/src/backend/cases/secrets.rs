@@ -1,8 +1,11 @@
 //! Secrets reach the program and nothing else.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bottle_api::{BackendError, ContainerRequest, EventSink, ExecRequest, OpContext, SecretString};
@@ -84,6 +87,7 @@ async fn argv(room: &Room) -> Checked {
         while !stop.load(Ordering::Relaxed) {
             found.extend(watch::command_lines(&looked_for));
             looks += 1;
+            std::thread::sleep(Duration::from_millis(3));
         }
         (found, looks)
     });
