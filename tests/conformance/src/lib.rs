@@ -2,7 +2,9 @@
 #![deny(missing_docs)]
 
 mod backend;
+mod faulty;
 mod layer;
+pub mod matrix;
 mod runner;
 mod shell;
 mod simulated;
@@ -11,6 +13,8 @@ mod streams;
 mod verdict;
 
 pub use backend::BackendSuite;
+pub use bottle_backend_memory::{Call, Fault};
+pub use faulty::Faulty;
 pub use layer::{Layer, Layered};
 pub use runner::{OPTIONAL, Report};
 pub use shell::Shell;
@@ -25,6 +29,18 @@ macro_rules! backend_main {
         fn main() -> ::std::process::ExitCode {
             let suite: $crate::BackendSuite = $suite;
             suite.main()
+        }
+    };
+}
+
+/// Makes the `main` of a test with `harness = false` from an
+/// [`EngineMatrix`](matrix::EngineMatrix).
+#[macro_export]
+macro_rules! engine_matrix {
+    ($matrix:expr $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            let matrix: $crate::matrix::EngineMatrix = $matrix;
+            matrix.main()
         }
     };
 }

@@ -8,3 +8,4 @@ mod watch;
 
 pub(crate) use room::{Network, Room, Said};
 pub use suite::BackendSuite;
+pub(crate) use suite::Build;
