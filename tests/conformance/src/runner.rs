@@ -103,19 +103,38 @@ pub(crate) fn report(tasks: &[Task], last: Last, at_once: usize) -> Report {
 /// Set to `1` to let a suite pass whose engine is not here at all.
 pub const OPTIONAL: &str = "BOTTLE_CONFORMANCE_OPTIONAL";
 
+/// How a suite runs as a test binary.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manner {
+    pub(crate) at_once: usize,
+    /// Why nothing can be tried at all.
+    pub(crate) absent: Option<String>,
+    /// Only with `--ignored` or `--include-ignored`.
+    pub(crate) long: bool,
+}
+
+/// Whether this process was asked for long tests.
+pub(crate) fn long_wanted() -> bool {
+    let arguments = Arguments::from_args();
+    arguments.ignored || arguments.include_ignored
+}
+
 /// Runs everything as a test binary does, with its arguments. A suite of which no case could be
 /// tried has failed.
-pub(crate) fn main(tasks: Vec<Task>, last: Last, at_once: usize, absent: Option<&str>) -> ExitCode {
+pub(crate) fn main(tasks: Vec<Task>, last: Last, manner: &Manner) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(at_once);
-    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
+    arguments.test_threads.get_or_insert(manner.at_once);
+    let asked = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
+    let whole = asked && !manner.long;
     let listing = arguments.list;
+    let (long, absent) = (manner.long, manner.absent.as_deref());
     let trials = tasks.into_iter().map(|task| {
-        Trial::ignorable_test(task.name.clone(), move || match guarded(&task) {
+        let trial = Trial::ignorable_test(task.name.clone(), move || match guarded(&task) {
             Ok(()) => Ok(Completion::Completed),
             Err(Miss::NotHere(why)) => Ok(Completion::ignored_with(why)),
             Err(Miss::Broken(why)) => Err(Failed::from(why)),
-        })
+        });
+        trial.with_ignored_flag(long && long_wanted())
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if !listing && whole && conclusion.num_passed == 0 && !conclusion.has_failed() {

@@ -15,7 +15,7 @@ use crate::support::Rig;
 fn memory() -> Memory {
     let lines = Script::writes(["up"]);
     Memory::default()
-        .image_file("/etc/ssl/store.pem", "ROOTS\n")
+        .image_file("/etc/passwd", "root:x:0:0::/:/bin/sh\n")
         .script(bottle_api::Role::new("proxy-1-back"), lines)
 }
 

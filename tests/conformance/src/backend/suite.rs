@@ -2,16 +2,16 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use bottle_api::{Backend, Guarantee, ImageSource, PluginBuild, PluginTable, PullPolicy};
+use bottle_api::{Backend, Guarantee, ImageSource, PluginBuild, PullPolicy};
 
 use super::{cases, room::Floor};
 use crate::{
-    Dialect, Miss, Report, Shell, runner,
-    runner::{Last, Task},
+    Dialect, Miss, Report, Shell, plugin, runner,
+    runner::{Last, Manner, Task},
 };
 
 /// Makes a backend, or says why it cannot be made.
-pub(crate) type Build = Arc<dyn Fn() -> Result<Box<dyn Backend>, String> + Send + Sync>;
+pub(crate) type Build = plugin::Make<dyn Backend>;
 
 /// A suite over one backend. The cases come from the sentences of [`Backend`]'s documentation.
 #[derive(Clone)]
@@ -42,22 +42,15 @@ impl std::fmt::Debug for BackendSuite {
 }
 
 fn configured<P: PluginBuild<dyn Backend>>(config: &str) -> Build {
-    let config = config.to_owned();
-    Arc::new(move || {
-        let table = toml::de::DeTable::parse(&config).map_err(|e| e.to_string())?;
-        let value = toml::Spanned::new(table.span(), toml::de::DeValue::Table(table.into_inner()));
-        let values = PluginTable::new(&value).deserialize();
-        values.and_then(P::build).map_err(|e| e.to_string())
-    })
+    plugin::configured::<dyn Backend, P>(config)
 }
 
 impl BackendSuite {
     /// A registered backend with this table of its own (TOML; empty is every default).
     pub fn of<P: PluginBuild<dyn Backend>>(config: &str) -> Self {
-        let unknown = format!("no-such-key-{} = 1\n{config}", std::process::id());
         Self {
             registered: Some(P::NAME),
-            unknown_key: Some(configured::<P>(&unknown)),
+            unknown_key: Some(plugin::with_unknown_key::<dyn Backend, P>(config)),
             ..Self::with(configured::<P>(config))
         }
     }
@@ -202,7 +195,12 @@ impl BackendSuite {
     /// Runs as a test binary. [`backend_main!`](crate::backend_main) calls it.
     pub fn main(&self) -> ExitCode {
         let (tasks, last, absent) = self.tasks();
-        runner::main(tasks, last, self.at_once, absent.as_deref())
+        let manner = Manner {
+            at_once: self.at_once,
+            absent,
+            long: false,
+        };
+        runner::main(tasks, last, &manner)
     }
 }
 

@@ -5,9 +5,10 @@ use std::{fmt, time::Duration};
 use bottle_backend_memory::{Call, Fault};
 use bottle_engine::{LaunchError, Outcome, Session};
 
-use super::{EngineMatrix, Part, stage::Stage};
+use super::{EngineMatrix, Part};
 use crate::{
     Checked, Faulty, Miss,
+    stage::Stage,
     verdict::{chain, ensure, same},
 };
 
@@ -200,7 +201,7 @@ impl EngineMatrix {
 
     /// The engine takes its time; the user takes none.
     async fn cancelled(&self, stage: &Stage, cell: &Cell) -> Checked {
-        let (plan, parts) = (stage.plan()?, stage.launch_parts());
+        let (plan, parts) = (stage.plan()?, stage.launch_parts()?);
         let stop = parts.stop.clone();
         let mut launching = Box::pin(stage.launcher.launch(plan, parts));
         let early = tokio::select! {

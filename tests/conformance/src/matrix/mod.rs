@@ -3,33 +3,23 @@
 //! listed and never hide it.
 
 mod cases;
-mod plugins;
-mod stage;
+pub(crate) mod plugins;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use bottle_api::{Backend, BackendInfo, PluginBuild};
+use bottle_api::{Backend, PluginBuild};
 use bottle_backend_memory::Fault;
 
 pub use cases::{Cell, Trouble};
 pub use plugins::Part;
-use stage::Stage;
 
 use crate::{
     BackendSuite, Checked, Dialect, Faulty, Miss, Shell,
     backend::Build,
-    runner::{self, Task},
+    runner::{self, Manner, Task},
+    stage::{Ground, Stage},
     verdict::chain,
 };
-
-/// What launches of the matrix are made of.
-#[derive(Debug)]
-pub(crate) struct Ground {
-    image: String,
-    dialect: Arc<dyn Dialect>,
-    info: BackendInfo,
-    runtime: String,
-}
 
 /// The matrix over one backend.
 #[derive(Clone)]
@@ -41,6 +31,7 @@ pub struct EngineMatrix {
     setups: Vec<&'static [Part]>,
     faults: Vec<Fault>,
     slow: Duration,
+    long: bool,
     at_once: usize,
 }
 impl std::fmt::Debug for EngineMatrix {
@@ -81,6 +72,7 @@ impl EngineMatrix {
             // A call that hangs is given up after minutes: for clocks that can be stopped.
             faults: vec![Fault::Error, Fault::Panic, Fault::ErrorAfterEffect],
             slow: Duration::from_secs(1),
+            long: false,
             at_once: 4,
         }
     }
@@ -122,6 +114,13 @@ impl EngineMatrix {
         self
     }
 
+    /// Only when long tests are asked for: with `--ignored` or `--include-ignored`.
+    #[must_use]
+    pub fn long(mut self) -> Self {
+        self.long = true;
+        self
+    }
+
     async fn stage(
         &self,
         parts: &'static [Part],
@@ -140,7 +139,8 @@ impl EngineMatrix {
                 .unwrap_or_else(|| info.default_runtime.clone()),
             info,
         });
-        Stage::new(&ground, faulty(Faulty::over(backend)), parts)
+        let plugins = plugins::plugins(&ground, parts);
+        Stage::new(&ground, faulty(Faulty::over(backend)), plugins)
     }
 
     /// Every cell: all calls of launches and teardowns as they are made without a fault, in every
@@ -180,29 +180,34 @@ impl EngineMatrix {
         let Ok(tokio) = tokio.map(Arc::new) else {
             return ExitCode::FAILURE;
         };
-        let (cells, absent) = match tokio.block_on(self.cells()) {
-            Ok(cells) => (cells, None),
-            Err(why) => (vec![], Some(why)),
+        let only = |why: Miss| Task {
+            name: "a launch::every call of it fails".into(),
+            run: Arc::new(move || Err(why.clone())),
         };
-        let mut tasks: Vec<Task> = cells
-            .into_iter()
-            .map(|cell| {
-                let (matrix, tokio) = (self.clone(), Arc::clone(&tokio));
-                Task {
-                    name: cell.to_string(),
-                    run: Arc::new(move || tokio.block_on(matrix.try_cell(&cell))),
-                }
-            })
-            .collect();
-        if let Some(why) = &absent {
-            let why = why.clone();
-            tasks.push(Task {
-                name: "a launch::without any fault".into(),
-                run: Arc::new(move || Err(why.clone())),
-            });
+        let mut manner = Manner {
+            at_once: self.at_once,
+            absent: None,
+            long: self.long,
+        };
+        if self.long && !runner::long_wanted() {
+            let why = "long: only with `--ignored`";
+            return runner::main(vec![only(Miss::not_here(why))], None, &manner);
         }
-        let absent = absent.map(|why| why.to_string());
-        runner::main(tasks, None, self.at_once, absent.as_deref())
+        let cells = match tokio.block_on(self.cells()) {
+            Ok(cells) => cells,
+            Err(why) => {
+                manner.absent = Some(why.to_string());
+                return runner::main(vec![only(why)], None, &manner);
+            }
+        };
+        let tasks = cells.into_iter().map(|cell| {
+            let (matrix, tokio) = (self.clone(), Arc::clone(&tokio));
+            Task {
+                name: cell.to_string(),
+                run: Arc::new(move || tokio.block_on(matrix.try_cell(&cell))),
+            }
+        });
+        runner::main(tasks.collect(), None, &manner)
     }
 }
 

@@ -9,8 +9,10 @@ use bottle_api::{
     Proxy, PutFile, ReadyCheck,
 };
 
-use super::Ground;
-use crate::Step;
+use crate::{
+    Step,
+    stage::{Ground, Plugins, Provisioners, Proxies},
+};
 
 /// A plugin of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +27,30 @@ pub enum Part {
     Program,
 }
 
+/// The plugins for these parts.
+pub(super) fn plugins(ground: &Arc<Ground>, parts: &'static [Part]) -> Plugins {
+    let ground = Arc::clone(ground);
+    Arc::new(move || {
+        let (mut proxies, mut provisioners) = (Proxies::new(), Provisioners::new());
+        for part in parts {
+            let ground = Arc::clone(&ground);
+            match part {
+                Part::Front | Part::Back => proxies.push(Box::new(Hop {
+                    ground,
+                    last: *part == Part::Back,
+                })),
+                Part::Files => provisioners.push(Box::new(Files)),
+                Part::Program => provisioners.push(Box::new(Program(ground))),
+            }
+        }
+        Ok((proxies, provisioners))
+    })
+}
+
 #[derive(Debug)]
-pub(super) struct Hop {
-    pub(super) ground: Arc<Ground>,
-    pub(super) last: bool,
+pub(crate) struct Hop {
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) last: bool,
 }
 impl Proxy for Hop {
     fn name(&self) -> &'static str {
@@ -77,7 +99,7 @@ impl Proxy for Hop {
 }
 
 #[derive(Debug)]
-pub(super) struct Files;
+struct Files;
 #[async_trait]
 impl Provisioner for Files {
     fn name(&self) -> &'static str {
@@ -99,11 +121,11 @@ impl Provisioner for Files {
         _: &ProvisionContext<'_>,
         agent: &dyn AgentFiles,
     ) -> Result<(), PluginError> {
-        let path = "/etc/ssl/store.pem";
-        let mut bytes = agent.read(path).await?.unwrap_or_default();
+        // Every image has one.
+        let mut bytes = agent.read("/etc/passwd").await?.unwrap_or_default();
         bytes.extend(agent.ca_certificate().unwrap_or_default().bytes());
         let put = PutFile {
-            path: path.into(),
+            path: "/etc/bottle/accounts".into(),
             mode: 0o644,
             uid: 0,
             gid: 0,
@@ -114,7 +136,7 @@ impl Provisioner for Files {
 }
 
 #[derive(Debug)]
-pub(super) struct Program(pub(super) Arc<Ground>);
+struct Program(Arc<Ground>);
 #[async_trait]
 impl Provisioner for Program {
     fn name(&self) -> &'static str {

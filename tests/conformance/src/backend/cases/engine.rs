@@ -14,6 +14,7 @@ use crate::{
         room::discard,
         suite::{Build, Case},
     },
+    plugin,
     verdict::{ensure, same},
 };
 
@@ -43,15 +44,7 @@ const OURS: [Guarantee; 7] = [
 
 async fn name(room: &Room) -> Checked {
     let name = room.backend().name();
-    if let Some(registered) = room.suite().registered {
-        same!(name, registered, "name()");
-    }
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    ensure!(
-        !name.is_empty() && name.chars().all(plain),
-        "`{name}` is not lower-case letters, digits and hyphens"
-    );
-    Ok(())
+    plugin::name_is(name, room.suite().registered.unwrap_or(name))
 }
 
 async fn unknown_key(room: &Room) -> Checked {
@@ -60,13 +53,7 @@ async fn unknown_key(room: &Room) -> Checked {
             "the suite was given a backend, not its table",
         ));
     };
-    match build() {
-        Ok(_) => Err(Miss::broken("a table with the key `no-such-key` was taken")),
-        Err(why) => {
-            ensure!(why.contains("no-such-key"), "the key is not named: {why}");
-            Ok(())
-        }
-    }
+    plugin::refuses_unknown_key(build())
 }
 
 async fn probe(room: &Room) -> Checked {

@@ -7,42 +7,57 @@ use std::{
 };
 
 use bottle_api::{
-    AgentSpec, AgentUser, AllowRule, DlpMode, EventSink, ImagePlan, LaunchPlan, LaunchSpec, Limits,
-    NamePlan, OwnedSelector, Provisioner, Proxy, RuntimeChoice, SessionId, Stdio, WorkspaceMode,
-    WorkspaceSpec,
+    AgentUser, AllowRule, BackendInfo, DlpMode, EventSink, ImagePlan, LaunchPlan, LaunchSpec,
+    Limits, NamePlan, OwnedSelector, Provisioner, Proxy, RuntimeChoice, SessionId, Stdio,
+    WorkspaceMode, WorkspaceSpec,
 };
 use bottle_engine::{
     Launcher, NoPrompt, Outcome, Parts, PlanInput, PublicRoots, Secrets, Session, SessionStore,
     new_session_id, plan,
 };
 
-use super::{
-    Ground,
-    plugins::{Files, Hop, Part, Program},
-};
-use crate::{Checked, Faulty, Miss, Step, verdict::ensure};
+use crate::{Checked, Dialect, Faulty, Miss, Step, scene, verdict::ensure};
+
+/// What launches are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) image: String,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    pub(crate) info: BackendInfo,
+    pub(crate) runtime: String,
+}
+
+impl Ground {
+    /// On an engine in memory where every program is well and says nothing.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            image: "agent:1".into(),
+            dialect: Arc::new(crate::Json),
+            info: BackendInfo::new("Memory", "memory:", "runc"),
+            runtime: "runc".into(),
+        }
+    }
+}
+
+pub(crate) type Proxies = Vec<Box<dyn Proxy>>;
+pub(crate) type Provisioners = Vec<Box<dyn Provisioner>>;
+/// The plugins of a launch: made twice, once for its plan and once for the launch itself.
+pub(crate) type Plugins = Arc<dyn Fn() -> Checked<(Proxies, Provisioners)> + Send + Sync>;
 
 /// A launcher and what it works on.
-pub(super) struct Stage {
-    pub(super) backend: Faulty,
-    pub(super) launcher: Launcher,
+pub(crate) struct Stage {
+    pub(crate) backend: Faulty,
+    pub(crate) launcher: Launcher,
     store: SessionStore,
     ground: Arc<Ground>,
-    parts: &'static [Part],
+    plugins: Plugins,
     session: SessionId,
     // Last, so that it goes last.
     _folder: tempfile::TempDir,
 }
 
-type Proxies = Vec<Box<dyn Proxy>>;
-type Provisioners = Vec<Box<dyn Provisioner>>;
-
 impl Stage {
-    pub(super) fn new(
-        ground: &Arc<Ground>,
-        backend: Faulty,
-        parts: &'static [Part],
-    ) -> Checked<Self> {
+    pub(crate) fn new(ground: &Arc<Ground>, backend: Faulty, plugins: Plugins) -> Checked<Self> {
         let folder = tempfile::tempdir()?;
         let store = SessionStore::open(folder.path().join("state"));
         let store = store.map_err(|error| Miss::broken(error.to_string()))?;
@@ -58,41 +73,18 @@ impl Stage {
             launcher: launcher.roots(PublicRoots::new(vec![])),
             store,
             ground: Arc::clone(ground),
-            parts,
+            plugins,
             session: new_session_id(),
             _folder: folder,
         })
     }
 
-    fn plugins(&self) -> (Proxies, Provisioners) {
-        let (mut proxies, mut provisioners) = (Proxies::new(), Provisioners::new());
-        for part in self.parts {
-            let ground = Arc::clone(&self.ground);
-            match part {
-                Part::Front | Part::Back => proxies.push(Box::new(Hop {
-                    ground,
-                    last: *part == Part::Back,
-                })),
-                Part::Files => provisioners.push(Box::new(Files)),
-                Part::Program => provisioners.push(Box::new(Program(ground))),
-            }
-        }
-        (proxies, provisioners)
-    }
     fn spec(&self) -> LaunchSpec {
         LaunchSpec {
-            agent: AgentSpec {
-                name: "agent".into(),
-                summary: String::new(),
+            agent: bottle_api::AgentSpec {
                 image: ImagePlan::pull(&self.ground.image, "image"),
                 command: self.ground.dialect.argv(&[Step::Forever]),
-                replace_command: false,
-                env: BTreeMap::new(),
-                files: vec![],
-                allow: vec![],
-                login: vec![],
-                prompt: None,
-                skills_dir: None,
+                ..scene::agent()
             },
             args: vec![],
             name: NamePlan {
@@ -130,8 +122,8 @@ impl Stage {
             user: AgentUser::default(),
         }
     }
-    pub(super) fn plan(&self) -> Checked<LaunchPlan> {
-        let (proxies, provisioners) = self.plugins();
+    pub(crate) fn plan(&self) -> Checked<LaunchPlan> {
+        let (proxies, provisioners) = (self.plugins)()?;
         plan(&PlanInput {
             session: &self.session,
             instance: self.store.instance(),
@@ -143,24 +135,24 @@ impl Stage {
         })
         .map_err(|error| Miss::broken(format!("no plan: {}", crate::verdict::chain(&error))))
     }
-    pub(super) fn launch_parts(&self) -> Parts {
-        let (proxies, provisioners) = self.plugins();
-        Parts::new(self.spec(), proxies, provisioners).attach(true)
+    pub(crate) fn launch_parts(&self) -> Checked<Parts> {
+        let (proxies, provisioners) = (self.plugins)()?;
+        Ok(Parts::new(self.spec(), proxies, provisioners).attach(true))
     }
-    pub(super) async fn try_launch(&self) -> Checked<Result<Session, Outcome>> {
-        let (plan, parts) = (self.plan()?, self.launch_parts());
+    pub(crate) async fn try_launch(&self) -> Checked<Result<Session, Outcome>> {
+        let (plan, parts) = (self.plan()?, self.launch_parts()?);
         // No limit of the engine is longer.
         let launching = tokio::time::timeout(FOREVER, self.launcher.launch(plan, parts));
         launching
             .await
             .map_err(|_| Miss::broken("the launch hangs for ever"))
     }
-    pub(super) async fn launch(&self) -> Checked<Session> {
+    pub(crate) async fn launch(&self) -> Checked<Session> {
         let launched = self.try_launch().await?;
         launched.map_err(|outcome| Miss::broken(format!("no launch at all: {outcome:?}")))
     }
     /// Nothing in the engine, nothing on disk but history.
-    pub(super) async fn nothing_left(&self) -> Checked {
+    pub(crate) async fn nothing_left(&self) -> Checked {
         self.launcher.finish().await;
         let selector = OwnedSelector {
             session: Some(self.session.clone()),
