@@ -11,9 +11,13 @@ use bottle_api::{
 };
 use bytes::Bytes;
 
+use bottle_backend_common::BuildInput;
+
 use crate::{
-    Memory, process,
-    world::{Container, error},
+    Memory, MemoryConfig, builder,
+    container::Container,
+    process,
+    world::{Network, error},
 };
 
 impl Memory {
@@ -67,14 +71,29 @@ impl Backend for Memory {
             )
             .remedy("use `runtime = \"runsc\"`")
         };
+        let unless = |not: bool, guarantee, how| {
+            if not {
+                Statement::withheld(guarantee, by, "it is configured otherwise")
+            } else {
+                Statement::given(guarantee, by, how)
+            }
+        };
+        let MemoryConfig {
+            gateway_on_internal,
+            routed_networks,
+            ..
+        } = self.config;
         [
-            (Guarantee::DnsClosed, "no resolver"),
-            (Guarantee::HostClosed, "no gateway"),
-            (Guarantee::EgressOnlyByChain, "internal networks"),
-            (Guarantee::NoNewPrivs, "always set"),
-            (Guarantee::Limits, "enforced"),
+            unless(false, Guarantee::DnsClosed, "no resolver"),
+            unless(gateway_on_internal, Guarantee::HostClosed, "no gateway"),
+            unless(
+                routed_networks,
+                Guarantee::EgressOnlyByChain,
+                "internal networks",
+            ),
+            unless(false, Guarantee::NoNewPrivs, "always set"),
+            unless(false, Guarantee::Limits, "enforced"),
         ]
-        .map(|(guarantee, how)| Statement::given(guarantee, by, how))
         .into_iter()
         .chain([
             own_kernel,
@@ -86,9 +105,20 @@ impl Backend for Memory {
     async fn ensure_image(
         &self,
         source: &ImageSource,
-        _: &OpContext,
+        cx: &OpContext,
     ) -> Result<ImageId, BackendError> {
-        let (name, source) = (source_name(source), source.clone());
+        let name = source_name(source);
+        let input = match source {
+            ImageSource::Pull { .. } => None,
+            ImageSource::Recipe(recipe) => Some(BuildInput::Recipe(recipe)),
+            ImageSource::Context(context) => Some(BuildInput::Context(context)),
+        };
+        if let (Some(programs), Some(input)) = (self.programs(), input) {
+            self.call("ensure_image", name, |_| Ok(())).await?;
+            let built = builder::build(self, &programs, input, &cx.events).await;
+            return built.map(ImageId::new);
+        }
+        let source = source.clone();
         self.call("ensure_image", name, move |world| {
             world.image(&source).map(ImageId::new)
         })
@@ -99,11 +129,30 @@ impl Backend for Memory {
         &self,
         base: &ImageId,
         derive: &Derive,
-        _: &OpContext,
+        cx: &OpContext,
     ) -> Result<ImageId, BackendError> {
+        if let Some(programs) = self.programs() {
+            self.call("derive_image", base.to_string(), |_| Ok(()))
+                .await?;
+            let input = BuildInput::Derive { base, derive };
+            let built = builder::build(self, &programs, input, &cx.events).await;
+            return built.map(ImageId::new);
+        }
         let derived = format!("{base}+{}", derive.target);
-        self.call("derive_image", base.to_string(), move |_| {
+        self.call("derive_image", base.to_string(), move |world| {
+            world.images.insert(derived.clone());
             Ok(ImageId::new(derived))
+        })
+        .await
+    }
+
+    async fn has_image(&self, source: &ImageSource) -> Result<Option<bool>, BackendError> {
+        let (reference, name) = match source {
+            ImageSource::Pull { reference, .. } => (reference.clone(), reference.clone()),
+            ImageSource::Recipe(_) | ImageSource::Context(_) => return Ok(None),
+        };
+        self.call("has_image", name, move |world| {
+            Ok(Some(world.images.contains(&reference)))
         })
         .await
     }
@@ -113,12 +162,18 @@ impl Backend for Memory {
         request: &NetworkRequest<'_>,
         _: &OpContext,
     ) -> Result<NetworkId, BackendError> {
-        let (name, owner) = (request.plan.name.clone(), request.plan.owner.clone());
-        let subnet = request.subnet;
-        self.call("create_network", owner.role.to_string(), move |world| {
-            let id = world.add_network(name, subnet, Some(owner))?;
-            Ok(NetworkId::new(id))
-        })
+        let plan = request.plan;
+        let network = Network {
+            name: plan.name.clone(),
+            subnet: request.subnet,
+            internal: plan.internal,
+            owner: Some(plan.owner.clone()),
+        };
+        self.call(
+            "create_network",
+            plan.owner.role.to_string(),
+            move |world| world.add_network(network).map(NetworkId::new),
+        )
         .await
     }
 
@@ -147,17 +202,49 @@ impl Backend for Memory {
             .map(|n| (n.network.to_string(), n.address))
             .collect();
         container.mounts.clone_from(&plan.mounts);
-        container.read_only = plan.hardening.read_only_rootfs;
+        container.argv = plan.entrypoint.clone().unwrap_or_default();
+        container.argv.extend(plan.command.iter().cloned());
+        container.user.clone_from(&plan.user);
+        container.workdir.clone_from(&plan.workdir);
+        container.hostname.clone_from(&plan.hostname);
+        container.dns = plan.dns;
+        container.hardening = plan.hardening.clone();
+        container.limits = plan.limits.clone();
+        container.stdio = plan.stdio;
+        let runtime = plan.runtime.as_ref().or(self.config.runtimes.first());
+        container.runtime = runtime.cloned().unwrap_or_default();
+        let simulated = self.programs().is_some();
         self.call(
             "create_container",
             plan.owner.role.to_string(),
-            move |world| world.add_container(container).map(ContainerId::new),
+            move |world| {
+                // Where programs are simulated the image must be here: they come from it.
+                if simulated && !world.images.contains(&container.image) {
+                    let message = format!("the image `{}` is not here", container.image);
+                    return Err(error(
+                        BackendErrorKind::ImageMissing,
+                        "create container",
+                        message,
+                    ));
+                }
+                world.add_container(container).map(ContainerId::new)
+            },
         )
         .await
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), BackendError> {
         let (target, key, engine) = (self.role_of(id), id.to_string(), self.clone());
+        if let Some(programs) = self.programs() {
+            let first = self.call("start", target, move |world| {
+                let container = world.container(&key, "start")?;
+                Ok(!std::mem::replace(&mut container.started, true))
+            });
+            if first.await? {
+                process::start(self, &programs, id.as_str());
+            }
+            return Ok(());
+        }
         self.call("start", target, move |world| {
             if let Some((after, status)) = world.start(&key)? {
                 if after.is_zero() {
@@ -186,8 +273,24 @@ impl Backend for Memory {
         .await
     }
 
-    async fn stop(&self, id: &ContainerId, _: Duration) -> Result<(), BackendError> {
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), BackendError> {
         let key = id.to_string();
+        if self.programs().is_some() {
+            self.call("stop", self.role_of(id), move |world| {
+                let Some(container) = world.containers.get_mut(&key) else {
+                    return Ok(());
+                };
+                // Without any grace there is no time to do anything about being asked.
+                if grace.is_zero() {
+                    container.end(ExitStatus(137));
+                }
+                container.life.asked_to_end.send_replace(true);
+                Ok(())
+            })
+            .await?;
+            process::stop(self, id.as_str(), grace).await;
+            return Ok(());
+        }
         self.call("stop", self.role_of(id), move |world| {
             if let Some(container) = world.containers.get_mut(&key) {
                 container.end(ExitStatus(143));
@@ -206,7 +309,8 @@ impl Backend for Memory {
         let key = id.to_string();
         self.call("put_archive", self.role_of(id), move |world| {
             let container = world.container(&key, "put archive")?;
-            let (read_only, mounts) = (container.read_only, container.mounts.clone());
+            let read_only = container.hardening.read_only_rootfs;
+            let mounts = container.mounts.clone();
             container
                 .files
                 .unpack(&archive, |path| {
@@ -242,6 +346,9 @@ impl Backend for Memory {
             Err(error(BackendErrorKind::Other, "exec", message))
         })
         .await?;
+        if let Some(programs) = self.programs() {
+            return process::run(self, &programs, id.as_str(), request);
+        }
         Ok(process::exec(
             self,
             id.as_str(),
@@ -254,10 +361,10 @@ impl Backend for Memory {
         let key = id.to_string();
         let output = self
             .call("attach", self.role_of(id), move |world| {
-                Ok(world.container(&key, "attach")?.output.subscribe())
+                Ok(world.container(&key, "attach")?.subscribe())
             })
             .await?;
-        Ok(process::main(self, id.as_str(), output, stdio.stdin))
+        Ok(process::main(self, id.as_str(), output, stdio))
     }
 
     async fn logs(

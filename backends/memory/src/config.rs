@@ -1,5 +1,7 @@
 //! The backend's table in a config file.
 
+use std::{collections::BTreeMap, net::IpAddr};
+
 use bottle_api::{Backend, ConfigError, PluginBuild};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,12 +16,24 @@ pub struct MemoryConfig {
     pub runtimes: Vec<String>,
     /// References that no registry has.
     pub missing_images: Vec<String>,
+    /// Names that its resolver knows.
+    pub names: BTreeMap<String, IpAddr>,
+    /// It is not running: every call fails.
+    pub down: bool,
+    /// It has an address on internal networks too, so the host is not closed.
+    pub gateway_on_internal: bool,
+    /// It routes between its networks, so later hops are reached directly.
+    pub routed_networks: bool,
 }
 impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             runtimes: vec!["runc".to_owned()],
             missing_images: vec![],
+            names: BTreeMap::new(),
+            down: false,
+            gateway_on_internal: false,
+            routed_networks: false,
         }
     }
 }

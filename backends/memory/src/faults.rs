@@ -50,7 +50,7 @@ impl fmt::Display for Call {
 
 /// Counts calls and knows which are to fail.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub struct Faults {
     state: Mutex<State>,
     met: watch::Sender<usize>,
 }
@@ -72,17 +72,20 @@ impl Default for Faults {
 }
 
 impl Faults {
-    pub(crate) fn add(&self, call: Call, fault: Fault) {
+    /// Makes one call fail.
+    pub fn add(&self, call: Call, fault: Fault) {
         self.lock().due.insert(call, fault);
     }
-    pub(crate) fn add_at(&self, index: usize, fault: Fault) {
+    /// Makes the `index`-th call fail, counted over all calls.
+    pub fn add_at(&self, index: usize, fault: Fault) {
         self.lock().due_at.insert(index, fault);
     }
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    /// Every call so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
     }
     /// Notes a call and tells how it is to fail.
-    pub(crate) fn next(&self, what: String) -> Option<Fault> {
+    pub fn next(&self, what: String) -> Option<Fault> {
         let mut state = self.lock();
         let index = state.calls.len();
         let nth = state.calls.iter().filter(|c| c.what == what).count();
@@ -96,7 +99,7 @@ impl Faults {
         due
     }
     /// Returns once some call has met its fault.
-    pub(crate) async fn met(&self) {
+    pub async fn met(&self) {
         // The sender lives in `self`, so this cannot fail.
         let _ = self.met.subscribe().wait_for(|met| *met > 0).await;
     }

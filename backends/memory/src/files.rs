@@ -24,6 +24,8 @@ pub struct FileView {
     pub uid: u64,
     /// Group.
     pub gid: u64,
+    /// The other name of the same file, for a hard link.
+    pub same_as: Option<String>,
 }
 impl FileView {
     /// A regular file of root's.
@@ -34,7 +36,7 @@ impl FileView {
             ..Self::default()
         }
     }
-    fn directory() -> Self {
+    pub(crate) fn directory() -> Self {
         Self {
             directory: true,
             mode: 0o755,
@@ -50,6 +52,25 @@ pub(crate) struct Files(BTreeMap<String, FileView>);
 impl Files {
     pub(crate) fn get(&self, path: &str) -> Option<&FileView> {
         self.0.get(path)
+    }
+    /// The file at the end of the links at a path.
+    pub(crate) fn follow(&self, path: &str) -> Option<&FileView> {
+        let mut file = self.get(path)?;
+        let mut at = path.to_owned();
+        // As many links as Linux follows.
+        for _ in 0..40 {
+            let Some(link) = &file.link else {
+                return Some(file);
+            };
+            at = if link.starts_with('/') {
+                link.clone()
+            } else {
+                let folder = at.rfind('/').map_or("", |cut| &at[..cut]);
+                format!("{folder}/{link}")
+            };
+            file = self.get(&at)?;
+        }
+        None
     }
     pub(crate) fn paths(&self) -> Vec<String> {
         self.0.keys().cloned().collect()
@@ -96,6 +117,17 @@ impl Files {
                 }
                 EntryType::Regular => {
                     entry.read_to_end(&mut file.bytes)?;
+                }
+                EntryType::Link => {
+                    let name = entry.link_name()?.unwrap_or_default();
+                    let same = format!("/{}", name.to_string_lossy().trim_matches('/'));
+                    let Some(found) = self.0.get(&same) else {
+                        return Err(io::Error::other(format!("`{path}` links to nothing")));
+                    };
+                    file = FileView {
+                        same_as: Some(same),
+                        ..found.clone()
+                    };
                 }
                 other => return Err(io::Error::other(format!("`{path}` is a {other:?}"))),
             }

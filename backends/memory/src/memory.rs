@@ -15,9 +15,11 @@ use tokio::sync::watch;
 
 use crate::{
     Call, Fault, FileView, MemoryConfig, Reply, Script,
+    container::Container,
     faults::Faults,
+    machine::{Machine, Programs, Running},
     script::ExecScript,
-    world::{Container, World, error},
+    world::{Network, World, error},
 };
 
 /// An engine in memory. Clones share it.
@@ -31,6 +33,7 @@ pub(crate) struct Shared {
     world: Mutex<World>,
     faults: Faults,
     exec: Mutex<Option<ExecScript>>,
+    programs: Mutex<Option<Programs>>,
     changed: watch::Sender<u64>,
 }
 
@@ -80,6 +83,7 @@ impl Memory {
                 world: Mutex::new(world),
                 faults: Faults::default(),
                 exec: Mutex::default(),
+                programs: Mutex::default(),
                 changed: watch::Sender::new(0),
             }),
         }
@@ -115,6 +119,13 @@ impl Memory {
         *lock(&self.shared.exec) = Some(Arc::new(script));
         self
     }
+    /// Gives programs a container to act in: main processes, `exec` and the `RUN` of builds all
+    /// become `run`. Whatever [`Memory::on_exec`] and [`Memory::script`] said no longer counts.
+    #[must_use]
+    pub fn with_programs(self, run: impl Fn(Machine) -> Running + Send + Sync + 'static) -> Self {
+        *lock(&self.shared.programs) = Some(Arc::new(run));
+        self
+    }
     /// What the main process of a role does once it is started.
     #[must_use]
     pub fn script(self, role: Role, script: Script) -> Self {
@@ -148,9 +159,13 @@ impl Memory {
     }
     /// Somebody else's network on that subnet.
     pub fn foreign_network(&self, name: &str, subnet: IpNet) -> Result<(), BackendError> {
-        self.world()
-            .add_network(name.to_owned(), subnet, None)
-            .map(drop)
+        let network = Network {
+            name: name.to_owned(),
+            subnet,
+            internal: false,
+            owner: None,
+        };
+        self.world().add_network(network).map(drop)
     }
     /// Ends the main process of a role.
     pub fn exit(&self, role: &Role, status: i64) {
@@ -165,7 +180,7 @@ impl Memory {
     }
     /// Writes a line to the log of a role.
     pub fn write(&self, role: &Role, line: &str) {
-        self.each(role, |container| container.write(line.to_owned()));
+        self.each(role, |container| container.write_line(line));
     }
 
     /// Everything that carries labels.
@@ -210,6 +225,10 @@ impl Memory {
     ) -> Result<T, BackendError> {
         let what = format!("{operation} {target}");
         let fault = self.shared.faults.next(what.trim_end().to_owned());
+        if self.config.down {
+            let down = error(BackendErrorKind::EngineDown, operation, "`memory:` is down");
+            return Err(down.with_hint("set `down = false`"));
+        }
         let injected = |kind| error(kind, operation, format!("injected into `{what}`"));
         // Calls that run side by side take turns, as with a real engine.
         tokio::task::yield_now().await;
@@ -252,6 +271,9 @@ impl Memory {
         let done = act(&mut self.world());
         self.shared.changed.send_modify(|n| *n += 1);
         done
+    }
+    pub(crate) fn programs(&self) -> Option<Programs> {
+        lock(&self.shared.programs).clone()
     }
     pub(crate) fn reply(&self, role: &Role, request: &ExecRequest) -> Reply {
         let script = lock(&self.shared.exec).clone();

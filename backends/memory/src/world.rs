@@ -1,15 +1,18 @@
 //! What the engine holds.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bottle_api::{
-    BackendError, BackendErrorKind, ContainerState, ExitStatus, ImageSource, Mount, OwnedResource,
-    OwnedSelector, Ownership, PullPolicy, ResourceKind, Role, SecretString,
+    BackendError, BackendErrorKind, ExitStatus, ImageSource, OwnedResource, OwnedSelector,
+    Ownership, PullPolicy, ResourceKind, Role,
 };
 use ipnet::IpNet;
-use tokio::sync::broadcast;
 
 use crate::{
+    container::Container,
     files::{FileView, Files},
     script::Script,
 };
@@ -20,8 +23,12 @@ pub(crate) struct World {
     pub(crate) networks: BTreeMap<String, Network>,
     /// Missing in every registry.
     pub(crate) missing_images: Vec<String>,
-    /// Files of every image.
+    /// Images that are here.
+    pub(crate) images: BTreeSet<String>,
+    /// Files of every image that was not built here.
     pub(crate) image_files: Vec<(String, FileView)>,
+    /// Files of the images that were.
+    pub(crate) built: BTreeMap<String, Files>,
     pub(crate) scripts: BTreeMap<Role, Script>,
     pub(crate) next: usize,
 }
@@ -30,89 +37,8 @@ pub(crate) struct World {
 pub(crate) struct Network {
     pub(crate) name: String,
     pub(crate) subnet: IpNet,
+    pub(crate) internal: bool,
     pub(crate) owner: Option<Ownership>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Container {
-    pub(crate) name: String,
-    /// `None` for somebody else's.
-    pub(crate) owner: Option<Ownership>,
-    pub(crate) image: String,
-    pub(crate) env: Vec<(String, SecretString)>,
-    pub(crate) hosts: Vec<(String, IpAddr)>,
-    pub(crate) networks: Vec<(String, IpAddr)>,
-    pub(crate) mounts: Vec<Mount>,
-    pub(crate) read_only: bool,
-    pub(crate) files: Files,
-    pub(crate) started: bool,
-    pub(crate) exit: Option<ExitStatus>,
-    pub(crate) oom_killed: bool,
-    pub(crate) log: Vec<String>,
-    pub(crate) output: broadcast::Sender<String>,
-    pub(crate) input: Vec<u8>,
-}
-
-impl Container {
-    pub(crate) fn new(name: String, owner: Option<Ownership>) -> Self {
-        Self {
-            name,
-            owner,
-            image: String::new(),
-            env: vec![],
-            hosts: vec![],
-            networks: vec![],
-            mounts: vec![],
-            read_only: false,
-            files: Files::default(),
-            started: false,
-            exit: None,
-            oom_killed: false,
-            log: vec![],
-            output: broadcast::Sender::new(1024),
-            input: vec![],
-        }
-    }
-    pub(crate) fn running(&self) -> bool {
-        self.started && self.exit.is_none()
-    }
-    pub(crate) fn role(&self) -> String {
-        self.owner
-            .as_ref()
-            .map_or_else(|| "stranger".to_owned(), |o| o.role.to_string())
-    }
-    pub(crate) fn write(&mut self, line: String) {
-        // Nobody listening is fine.
-        let _ = self.output.send(line.clone());
-        self.log.push(line);
-    }
-    pub(crate) fn end(&mut self, status: ExitStatus) {
-        if self.running() {
-            self.exit = Some(status);
-            // Whoever is attached sees the end of the output.
-            self.output = broadcast::Sender::new(1);
-        }
-    }
-    pub(crate) fn state(&self) -> ContainerState {
-        ContainerState {
-            name: self.name.clone(),
-            running: self.running(),
-            exit: self.exit,
-            oom_killed: self.oom_killed,
-        }
-    }
-    /// Whether an archive may write there.
-    pub(crate) fn may_write(read_only: bool, mounts: &[Mount], path: &str) -> bool {
-        let in_volume = mounts.iter().any(|mount| match mount {
-            Mount::Volume { target } => path == target || path.starts_with(&format!("{target}/")),
-            Mount::Bind { .. } | Mount::Tmpfs { .. } => false,
-        });
-        !read_only || in_volume
-    }
-    fn volumes(&self) -> usize {
-        let volume = |mount: &&Mount| matches!(mount, Mount::Volume { .. });
-        self.mounts.iter().filter(volume).count()
-    }
 }
 
 pub(crate) fn error(
@@ -143,31 +69,55 @@ impl World {
         })
     }
 
-    pub(crate) fn image(&self, source: &ImageSource) -> Result<String, BackendError> {
-        match source {
-            ImageSource::Pull { reference, policy }
-                if self.missing_images.contains(reference) || *policy == PullPolicy::Never =>
-            {
-                Err(error(
-                    BackendErrorKind::ImageMissing,
-                    "pull image",
-                    format!("`{reference}` is not here and no registry has it"),
-                ))
-            }
-            ImageSource::Pull { reference, .. } => Ok(reference.clone()),
-            ImageSource::Recipe(recipe) => Ok(format!("bottle/{}:built", recipe.repository)),
-            ImageSource::Context(build) => Ok(format!("bottle/{}:built", build.repository)),
+    /// Takes or pulls an image.
+    pub(crate) fn pull(
+        &mut self,
+        reference: &str,
+        policy: PullPolicy,
+    ) -> Result<String, BackendError> {
+        let here = self.images.contains(reference);
+        if !here
+            && (policy == PullPolicy::Never || self.missing_images.iter().any(|m| m == reference))
+        {
+            return Err(error(
+                BackendErrorKind::ImageMissing,
+                "pull image",
+                format!("`{reference}` is not here and no registry has it"),
+            )
+            .with_hint("check the name, or build it"));
         }
+        self.images.insert(reference.to_owned());
+        Ok(reference.to_owned())
     }
 
-    pub(crate) fn add_network(
-        &mut self,
-        name: String,
-        subnet: IpNet,
-        owner: Option<Ownership>,
-    ) -> Result<String, BackendError> {
+    /// An image whose programs nobody looks into.
+    pub(crate) fn image(&mut self, source: &ImageSource) -> Result<String, BackendError> {
+        let built = match source {
+            ImageSource::Pull { reference, policy } => return self.pull(reference, *policy),
+            ImageSource::Recipe(recipe) => &recipe.repository,
+            ImageSource::Context(build) => &build.repository,
+        };
+        let built = format!("bottle/{built}:built");
+        self.images.insert(built.clone());
+        Ok(built)
+    }
+
+    /// The files of an image.
+    pub(crate) fn files_of(&self, image: &str) -> Files {
+        if let Some(files) = self.built.get(image) {
+            return files.clone();
+        }
+        let mut files = Files::default();
+        for (path, file) in &self.image_files {
+            files.insert(path, file.clone());
+        }
+        files
+    }
+
+    pub(crate) fn add_network(&mut self, network: Network) -> Result<String, BackendError> {
+        let (name, subnet) = (&network.name, network.subnet);
         let taken = |message: String, kind| Err(error(kind, "create network", message));
-        if self.networks.values().any(|n| n.name == name) {
+        if self.networks.values().any(|n| n.name == *name) {
             return taken(
                 format!("the name `{name}` is taken"),
                 BackendErrorKind::NameConflict,
@@ -181,11 +131,6 @@ impl World {
             );
         }
         let id = self.fresh_id("net-");
-        let network = Network {
-            name,
-            subnet,
-            owner,
-        };
         self.networks.insert(id.clone(), network);
         Ok(id)
     }
@@ -212,9 +157,7 @@ impl World {
                 return fail(BackendErrorKind::AddressInUse, message);
             }
         }
-        for (path, file) in &self.image_files {
-            new.files.insert(path, file.clone());
-        }
+        new.files = self.files_of(&new.image);
         let id = self.fresh_id("ctr-");
         self.containers.insert(id.clone(), new);
         Ok(id)
@@ -237,7 +180,7 @@ impl World {
             .and_then(|owner| scripts.get(&owner.role).cloned())
             .unwrap_or_default();
         for line in &script.lines {
-            container.write(line.clone());
+            container.write_line(line);
         }
         Ok(script.status())
     }

@@ -148,7 +148,8 @@ impl fmt::Debug for PutFile {
 ///   provisioners need nothing else.
 /// * `prepare` runs between create and start: it sees and changes the image's files. Prefer it
 ///   to `apply`: it is the same under every runtime (gVisor does not see files changed from
-///   outside after the start) and costs no process.
+///   outside after the start) and costs no process. On an image that holds its work already (one
+///   made from a bottle) it changes nothing more.
 /// * `apply` runs after the start, before the agent's own command, only when `applies`.
 /// * All run in the declared order, are dropped when the launch is cancelled, and leave
 ///   nothing on the host. An error of any of them ends the launch.

@@ -124,7 +124,12 @@ impl Provisioner for Git {
         }
         let mut lines = user(name.as_deref(), email.as_deref());
         lines.push(format!("[include]\n\tpath = {OURS}\n"));
-        bytes.extend(lines.join("\n").into_bytes());
+        let ours = lines.join("\n").into_bytes();
+        // An image made from a bottle has it already.
+        if bytes.ends_with(&ours) {
+            return Ok(());
+        }
+        bytes.extend(ours);
         let file = PutFile {
             path: SYSTEM.into(),
             mode: 0o644,

@@ -49,6 +49,8 @@ fn allowed(krate: &str) -> Option<&'static [&'static str]> {
         "bottle-config" | "bottle-engine" | "bottle-provisioners" | "bottle-backend-common" => {
             &["bottle-api"]
         }
+        // Behaviour suites, whole launches among them; the engine in memory is their test bench.
+        "bottle-conformance" => &["bottle-api", "bottle-engine", "bottle-backend-memory"],
         name if name.starts_with("bottle-proxy-") => &["bottle-api"],
         name if name.starts_with("bottle-backend-") => &["bottle-api", "bottle-backend-common"],
         _ => return None,

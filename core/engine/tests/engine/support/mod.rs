@@ -4,4 +4,4 @@ mod plugins;
 mod rig;
 
 pub(crate) use plugins::{Back, Front, Helper, Lax, Trust};
-pub(crate) use rig::{Rig, boxed, chain_text, silence_injected_panics, spec};
+pub(crate) use rig::{Rig, boxed, chain_text, spec};

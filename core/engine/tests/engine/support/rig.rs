@@ -208,14 +208,3 @@ pub(crate) fn chain_text(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-/// Injected panics are expected and would drown everything else.
-pub(crate) fn silence_injected_panics() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        let text = info.payload().downcast_ref::<String>();
-        if !text.is_some_and(|text| text.starts_with("injected")) {
-            usual(info);
-        }
-    }));
-}
