@@ -55,7 +55,9 @@ pub use process::{
 pub use provisioner::{
     AgentFiles, AgentHandle, AgentPatch, ChainView, ProvisionContext, Provisioner, PutFile,
 };
-pub use proxy::{Accepts, Enforces, HealthEndpoint, HopContext, HopPlan, NextHop, Proxy, ScanApi};
+pub use proxy::{
+    Accepts, Enforces, HealthEndpoint, HopContext, HopPlan, NextHop, Proxy, Readable, ScanApi,
+};
 pub use registry::{API_VERSION, Origin, PluginBuild, Registration, Registry, RegistryError};
 pub use secret::{EnvValue, ExposeSecret, SecretRef, SecretString};
 pub use spec::{
