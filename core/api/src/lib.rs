@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod backend;
+mod backend_data;
 mod config;
 mod duration_ms;
 mod egress;
@@ -27,8 +28,9 @@ mod secret;
 mod spec;
 
 pub use async_trait::async_trait;
-pub use backend::{
-    Backend, BackendInfo, ContainerRequest, ContainerState, LogRequest, NetworkRequest, OpContext,
+pub use backend::Backend;
+pub use backend_data::{
+    BackendInfo, ContainerRequest, ContainerState, LogRequest, NetworkRequest, OpContext,
     OwnedResource, OwnedSelector, Removed, ResolvedAttachment, ResourceKind,
 };
 pub use config::{ConfigError, PluginTable};
