@@ -26,6 +26,13 @@ pub struct BackendInfo {
     pub runtimes: BTreeSet<String>,
     /// The one used when none is named.
     pub default_runtime: String,
+    /// Fewest processes and threads a container may be limited to, by runtime: its own count.
+    /// A runtime that is not named needs none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub min_pids: BTreeMap<String, u64>,
+    /// CPUs of the machine that containers run on, where the engine says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u64>,
     /// The engine runs without root on the host.
     pub rootless: bool,
     /// Bind mounts name paths of this machine (false for an engine elsewhere).
@@ -50,6 +57,8 @@ impl BackendInfo {
             endpoint: endpoint.into(),
             runtimes: [default_runtime.clone()].into(),
             default_runtime,
+            min_pids: BTreeMap::new(),
+            cpus: None,
             rootless: false,
             local: true,
             notes: vec![],

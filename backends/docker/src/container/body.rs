@@ -10,8 +10,6 @@ use bottle_api::{ContainerPlan, ContainerRequest, Dns, ExposeSecret, Mount};
 
 use crate::client::Server;
 
-/// gVisor's own threads count too, and too few kill it at the first exec.
-const MIN_PIDS_OWN_KERNEL: u64 = 512;
 /// Where the resolver asks when it must ask nobody: the container's own loopback.
 const NOBODY: &str = "127.0.0.1";
 /// What makes a multi-homed hop a strict host: it passes nothing on between its networks, and
@@ -23,7 +21,6 @@ const STRICT_HOST: [(&str, &str); 2] = [
 
 pub(super) fn of(
     server: &Server,
-    own_kernel: bool,
     request: &ContainerRequest<'_>,
     endpoints: HashMap<String, EndpointSettings>,
 ) -> ContainerCreateBody {
@@ -55,7 +52,7 @@ pub(super) fn of(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         stop_timeout: Some(whole_seconds(plan.stop_grace)),
-        host_config: Some(host_config(server, own_kernel, request)),
+        host_config: Some(host_config(server, request)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
         }),
@@ -72,7 +69,7 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>) -> HostConfig {
+fn host_config(server: &Server, request: &ContainerRequest<'_>) -> HostConfig {
     let plan = request.plan;
     let closed = plan.dns == Dns::Closed;
     let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
@@ -111,11 +108,11 @@ fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>
         log_config: Some(log_config()),
         mounts: Some(mounts(plan)),
         tmpfs: Some(tmpfs(plan)),
-        ..limits(plan, own_kernel)
+        ..limits(plan)
     }
 }
 
-fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
+fn limits(plan: &ContainerPlan) -> HostConfig {
     let limits = &plan.limits;
     let memory = limits.memory.map(signed);
     HostConfig {
@@ -125,13 +122,7 @@ fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
         nano_cpus: limits
             .milli_cpus
             .map(|milli| signed(milli.saturating_mul(1_000_000))),
-        pids_limit: limits.pids.map(|pids| {
-            signed(if own_kernel {
-                pids.max(MIN_PIDS_OWN_KERNEL)
-            } else {
-                pids
-            })
-        }),
+        pids_limit: limits.pids.map(signed),
         ulimits: limits.nofile.map(|files| {
             vec![ResourcesUlimits {
                 name: Some("nofile".to_owned()),

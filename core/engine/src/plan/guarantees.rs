@@ -2,7 +2,7 @@
 
 use bottle_api::{Delivery, EnvValue, Guarantee, Statement};
 
-use super::{PlanError, PlanInput, chain::Hop, content};
+use super::{PlanError, PlanInput, agent, chain::Hop, content};
 
 /// The planner's own name in statements.
 const OURS: &str = "bottle";
@@ -152,7 +152,7 @@ fn non_root(input: &PlanInput<'_>) -> Statement {
 }
 
 fn limits(input: &PlanInput<'_>) -> Statement {
-    let limits = &input.spec.limits;
+    let limits = agent::limits(input);
     let missing: Vec<_> = [
         ("memory", limits.memory.is_none()),
         ("cpus", limits.milli_cpus.is_none()),

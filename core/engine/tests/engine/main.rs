@@ -4,6 +4,7 @@
 mod content;
 mod failures;
 mod launch;
+mod limits;
 mod matrix;
 mod plans;
 mod sessions;
