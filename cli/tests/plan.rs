@@ -38,7 +38,11 @@ fn the_whole_chain() {
             .any(|rule| rule["host"] == "registry.example.com"),
         "{hosts:?}"
     );
-    assert_eq!(plan["guarantees"].as_array().unwrap().len(), 12);
+    let guarantees = plan["guarantees"].as_array().unwrap();
+    assert_eq!(guarantees.len(), 12);
+    let limits = guarantees.iter().find(|s| s["guarantee"] == "limits");
+    assert_eq!(limits.unwrap()["given"], true, "{limits:?}");
+    assert!(plan["agent"]["limits"]["milli_cpus"].as_u64().unwrap() >= 1000);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use bottle_backend_common::{Address, Machine, has_own_kernel};
 
 use crate::{client::Server, connect::Endpoint};
 
+/// gVisor's own threads count too, and too few kill it at the first exec.
+const MIN_PIDS_OWN_KERNEL: u64 = 512;
+
 /// Keys of [`BackendInfo::facts`], for the guarantees.
 pub(crate) mod fact {
     pub(crate) const API: &str = "api";
@@ -38,11 +41,17 @@ pub(crate) fn describe(
     described
         .runtimes
         .extend(runtimes.map(|(name, _)| name.clone()));
+    let own_kernel = own_kernels(info);
+    let least = own_kernel
+        .iter()
+        .map(|name| (name.clone(), MIN_PIDS_OWN_KERNEL));
+    described.min_pids = least.collect();
+    described.cpus = info.ncpu.and_then(|cpus| u64::try_from(cpus).ok());
     described.rootless = has_option(info, "rootless");
     described.local = is_local(info, machine);
     described.notes = notes(server, info, endpoint, described.local);
 
-    let own_kernel: Vec<_> = own_kernels(info).into_iter().collect();
+    let own_kernel: Vec<_> = own_kernel.into_iter().collect();
     let mut fact = |key: &str, value: String| {
         if !value.is_empty() {
             described.facts.insert(key.to_owned(), value);
@@ -174,6 +183,7 @@ mod tests {
             memory_limit: Some(true),
             pids_limit: Some(true),
             cpu_cfs_quota: Some(true),
+            ncpu: Some(2),
             ..Default::default()
         }
     }
@@ -195,6 +205,8 @@ mod tests {
         assert_eq!(described.notes, Vec::<String>::new());
         assert_eq!(described.facts[fact::API], "1.41");
         assert_eq!(described.facts[fact::OWN_KERNEL], "gv");
+        assert_eq!(described.min_pids, [("gv".to_owned(), 512)].into());
+        assert_eq!(described.cpus, Some(2));
         assert!(!described.facts.contains_key(fact::STRICT_PATHS));
         assert!(!described.facts.contains_key(fact::LIMITS_MISSING));
     }

@@ -49,11 +49,13 @@ impl Backend for Memory {
     }
 
     async fn probe(&self) -> Result<BackendInfo, BackendError> {
-        let runtimes = self.config.runtimes.clone();
+        let config = self.config.clone();
         self.call("probe", String::new(), move |_| {
-            let default = runtimes.first().cloned().unwrap_or_default();
+            let default = config.runtimes.first().cloned().unwrap_or_default();
             let mut info = BackendInfo::new("Memory 1.0", "memory:", default);
-            info.runtimes = runtimes.into_iter().collect();
+            info.runtimes = config.runtimes.iter().cloned().collect();
+            info.min_pids.clone_from(&config.min_pids);
+            info.cpus = config.cpus;
             Ok(info)
         })
         .await

@@ -14,6 +14,10 @@ use crate::Memory;
 pub struct MemoryConfig {
     /// OCI runtimes it knows; the first is the default.
     pub runtimes: Vec<String>,
+    /// Fewest processes a container may be limited to, by runtime.
+    pub min_pids: BTreeMap<String, u64>,
+    /// CPUs that it says it has.
+    pub cpus: Option<u64>,
     /// References that no registry has.
     pub missing_images: Vec<String>,
     /// Names that its resolver knows.
@@ -29,6 +33,8 @@ impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             runtimes: vec!["runc".to_owned()],
+            min_pids: BTreeMap::from([("runsc".to_owned(), 512)]),
+            cpus: Some(4),
             missing_images: vec![],
             names: BTreeMap::new(),
             down: false,

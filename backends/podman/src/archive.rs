@@ -1,11 +1,7 @@
 //! Files in and out of a container, as tar archives. The engine gives everything it packs to the
 //! container's user; what it unpacks keeps its owners.
 
-use std::{
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use bottle_api::{BackendError, BackendErrorKind, ContainerId, ExecRequest, Process, async_trait};
 use bottle_backend_common::{
@@ -82,8 +78,10 @@ impl Container<'_> {
             .get(STAT)
             .and_then(|value| base64_decoded(value.as_bytes()))
             .and_then(|json| serde_json::from_slice::<Stat>(&json).ok());
-        stat.map(|stat| stat.mode & SYMLINK != 0)
-            .ok_or_else(|| self.attempt.not_understood("it does not say what the path is"))
+        stat.map(|stat| stat.mode & SYMLINK != 0).ok_or_else(|| {
+            self.attempt
+                .not_understood("it does not say what the path is")
+        })
     }
 }
 
@@ -92,7 +90,10 @@ fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
         Engine as _,
         engine::general_purpose::{STANDARD, URL_SAFE},
     };
-    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .ok()
 }
 
 #[async_trait]
@@ -126,8 +127,10 @@ impl Files for Container<'_> {
         let link = only(&archive, name)
             .map_err(|error| self.attempt.not_understood(&error.to_string()))?;
         link.ok_or_else(|| {
-            self.attempt
-                .error(BackendErrorKind::NotFound, "the link is not in its folder's archive")
+            self.attempt.error(
+                BackendErrorKind::NotFound,
+                "the link is not in its folder's archive",
+            )
         })
     }
 

@@ -127,12 +127,10 @@ fn hint_for(kind: Kind, message: &str) -> Option<String> {
 }
 
 /// What to do about an engine that does not know a runtime.
-pub(crate) const RUNTIME_HINT: &str =
-    "install it (gVisor: https://gvisor.dev/docs/user_guide/install/), name it in \
+pub(crate) const RUNTIME_HINT: &str = "install it (gVisor: https://gvisor.dev/docs/user_guide/install/), name it in \
      `[engine.runtimes]` of containers.conf; or choose `runtime = \"runc\"`";
 /// What to do for Podman without root.
-pub(crate) const SUBUID_HINT: &str =
-    "Podman without root needs ranges of subordinate ids: `sudo usermod --add-subuids \
+pub(crate) const SUBUID_HINT: &str = "Podman without root needs ranges of subordinate ids: `sudo usermod --add-subuids \
      100000-165535 --add-subgids 100000-165535 $USER`, then `podman system migrate`";
 
 #[cfg(test)]
@@ -183,7 +181,11 @@ mod tests {
                 "runc: runc create failed: unable to start container process: exec: \"no\": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found",
                 Kind::Other,
             ),
-            (500, "requested OCI runtime x is not available: invalid argument", Kind::RuntimeMissing),
+            (
+                500,
+                "requested OCI runtime x is not available: invalid argument",
+                Kind::RuntimeMissing,
+            ),
             (500, "write /x: no space left on device", Kind::DiskFull),
             (500, "boom", Kind::Other),
         ] {

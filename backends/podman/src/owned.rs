@@ -37,7 +37,10 @@ async fn containers(
         Some(session) => ContainerListFilter::LabelKeyVal(key, session),
         None => ContainerListFilter::LabelKey(key),
     };
-    let options = ContainerListOpts::builder().all(true).filter([filter]).build();
+    let options = ContainerListOpts::builder()
+        .all(true)
+        .filter([filter])
+        .build();
     let found = client
         .call(&attempt, client.api.containers().list(&options))
         .await?;

@@ -1,6 +1,6 @@
 //! What may leave a bottle: hosts, methods, paths, credentials. Data that every proxy reads.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,19 @@ impl HostPattern {
                         .is_some_and(|head| head.ends_with('.'))
             }
         }
+    }
+
+    /// The hosts that both lists match, as patterns: sorted, each once.
+    pub fn common(one: &[Self], other: &[Self]) -> Vec<Self> {
+        // Two patterns are apart, or one lies within the other.
+        let pairs = one.iter().flat_map(|a| other.iter().map(move |b| (a, b)));
+        let narrower = |(a, b): (&Self, &Self)| match (a.covers(b), b.covers(a)) {
+            (true, _) => Some(b.clone()),
+            (_, true) => Some(a.clone()),
+            _ => None,
+        };
+        let found: BTreeSet<Self> = pairs.filter_map(narrower).collect();
+        found.into_iter().collect()
     }
 }
 
@@ -280,6 +293,21 @@ mod tests {
         assert!(!pattern("*.a.b").covers(&pattern("a.b")));
         assert!(!pattern("x.a.b").covers(&pattern("*.a.b")));
         assert!(!pattern("*.xa.b").covers(&pattern("*.a.b")));
+    }
+
+    #[test]
+    fn common_is_the_intersection() {
+        let list = |text: &str| text.split_whitespace().map(pattern).collect::<Vec<_>>();
+        for (one, other, both) in [
+            ("*.a.b c.d", "x.a.b *.a.b", "*.a.b x.a.b"),
+            ("*.a.b", "a.b c.d", ""),
+            ("x.a.b", "*.a.b *.x.a.b", "x.a.b"),
+            ("", "a.b", ""),
+        ] {
+            let expected = list(both);
+            assert_eq!(HostPattern::common(&list(one), &list(other)), expected);
+            assert_eq!(HostPattern::common(&list(other), &list(one)), expected);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::HostPattern;
+
 /// One promise a bottle can make. Backends and proxies state, for the very configuration at
 /// hand, whether they give it; config may require it; the planner compares.
 #[derive(
@@ -21,7 +23,9 @@ pub enum Guarantee {
     EgressOnlyByChain,
     /// Requests are decrypted before they leave, so rules can see method and path.
     TlsInspected,
-    /// Secret-shaped text on its way out is found.
+    /// Secret-shaped text on its way out is refused, in URLs, headers and bodies. Two exceptions
+    /// are said in the statement: bodies to hosts with an injected credential may only be logged
+    /// (a conversation repeats itself), and two-way streams are searched as far as said.
     Dlp,
     /// Only allowed hosts are reached.
     HostPolicy,
@@ -94,6 +98,10 @@ pub struct Statement {
     /// What the user can do about a withheld one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// Withheld for the traffic of these hosts only; empty means all traffic. A hop that gives
+    /// the same for these hosts makes up for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostPattern>,
 }
 
 impl Statement {
@@ -105,6 +113,7 @@ impl Statement {
             by: by.into(),
             how: how.into(),
             remedy: None,
+            hosts: vec![],
         }
     }
     /// The guarantee does not hold, for this reason.
@@ -115,12 +124,19 @@ impl Statement {
             by: by.into(),
             how: why.into(),
             remedy: None,
+            hosts: vec![],
         }
     }
     /// Adds what the user can do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+    /// Limits a withheld one to these hosts; none means all.
+    #[must_use]
+    pub fn only_for(mut self, hosts: impl IntoIterator<Item = HostPattern>) -> Self {
+        self.hosts = hosts.into_iter().collect();
         self
     }
 }

@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod backend;
+mod backend_data;
 mod config;
 mod duration_ms;
 mod egress;
@@ -27,8 +28,9 @@ mod secret;
 mod spec;
 
 pub use async_trait::async_trait;
-pub use backend::{
-    Backend, BackendInfo, ContainerRequest, ContainerState, LogRequest, NetworkRequest, OpContext,
+pub use backend::Backend;
+pub use backend_data::{
+    BackendInfo, ContainerRequest, ContainerState, LogRequest, NetworkRequest, OpContext,
     OwnedResource, OwnedSelector, Removed, ResolvedAttachment, ResourceKind,
 };
 pub use config::{ConfigError, PluginTable};
@@ -55,7 +57,9 @@ pub use process::{
 pub use provisioner::{
     AgentFiles, AgentHandle, AgentPatch, ChainView, ProvisionContext, Provisioner, PutFile,
 };
-pub use proxy::{Accepts, Enforces, HealthEndpoint, HopContext, HopPlan, NextHop, Proxy, ScanApi};
+pub use proxy::{
+    Accepts, Enforces, HealthEndpoint, HopContext, HopPlan, NextHop, Proxy, Readable, ScanApi,
+};
 pub use registry::{API_VERSION, Origin, PluginBuild, Registration, Registry, RegistryError};
 pub use secret::{EnvValue, ExposeSecret, SecretRef, SecretString};
 pub use spec::{

@@ -336,9 +336,11 @@ impl Default for Hardening {
 pub struct Limits {
     /// Bytes.
     pub memory: Option<u64>,
-    /// Thousandths of a core.
+    /// Thousandths of a core. The planner turns `None` into all that the machine has, for the
+    /// agent.
     pub milli_cpus: Option<u64>,
-    /// Processes and threads. Under gVisor the sandbox's own threads count: 512 at least.
+    /// Processes and threads; the runtime's own may count, see
+    /// [`BackendInfo::min_pids`](crate::BackendInfo::min_pids).
     pub pids: Option<u64>,
     /// Open files.
     pub nofile: Option<u64>,

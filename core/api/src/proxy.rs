@@ -8,8 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EgressEvent, EgressPolicy, EnvValue, FilePlan, ImagePlan, Mount, PluginError, ReadyCheck,
-    SecretRef, SessionId, Statement,
+    EgressEvent, EgressPolicy, EnvValue, FilePlan, HostPattern, ImagePlan, Mount, PluginError,
+    ReadyCheck, SecretRef, SessionId, Statement,
 };
 
 /// A way in which a client may talk to a hop. A hop reads this off the next one instead of
@@ -64,6 +64,18 @@ pub struct Enforces {
     pub credentials: bool,
 }
 
+/// Whose traffic is plain text on the link into a hop: handed over decrypted by the hop in
+/// front, as [`Accepts::AbsoluteHttps`]. Everything else comes through tunnels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Readable {
+    /// Nobody's. What the agent itself sends is of this kind.
+    #[default]
+    Nothing,
+    /// Everybody's but these hosts'.
+    AllBut(Vec<HostPattern>),
+}
+
 /// The next hop towards the outside, as the one before it sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextHop {
@@ -98,6 +110,9 @@ pub struct HopContext<'a> {
     pub next: Option<&'a NextHop>,
     /// Whether the agent is directly in front of this hop.
     pub first: bool,
+    /// What comes in plain text, if this hop accepts [`Accepts::AbsoluteHttps`]. It can speak
+    /// for no other content than this and what it decrypts itself.
+    pub readable: Readable,
 }
 impl<'a> HopContext<'a> {
     /// A first and last hop.
@@ -108,6 +123,7 @@ impl<'a> HopContext<'a> {
             policy,
             next: None,
             first: true,
+            readable: Readable::Nothing,
         }
     }
     /// With a hop behind it.
@@ -120,6 +136,12 @@ impl<'a> HopContext<'a> {
     #[must_use]
     pub fn first(mut self, first: bool) -> Self {
         self.first = first;
+        self
+    }
+    /// With what the hop in front hands over decrypted.
+    #[must_use]
+    pub fn readable(mut self, readable: Readable) -> Self {
+        self.readable = readable;
         self
     }
 }
@@ -159,6 +181,8 @@ pub struct HopPlan {
     /// It must be started before the hop in front of it.
     pub start_first: bool,
     /// What it promises or withholds: `HostPolicy`, `TlsInspected`, `Dlp`, `CredentialsAtProxy`.
+    /// Of a hop that does not end TLS, the planner believes the two about content only for what
+    /// was handed to it in plain text.
     pub guarantees: Vec<Statement>,
     /// Bytes of memory it should be given.
     pub memory: u64,
@@ -202,6 +226,17 @@ pub trait Proxy: fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Whether it can forward to a further hop.
     fn chains(&self) -> bool;
+    /// What this hop would hand over in plain text to one behind it that accepts
+    /// [`Accepts::AbsoluteHttps`], when `arriving` is what comes to it so. Pure, and asked from
+    /// the first hop to the last before any hop is planned. By default nothing, so that no hop
+    /// behind is believed to see content.
+    ///
+    /// A host counts only if all of its traffic is handed over, or if what is not (WebSocket,
+    /// gRPC) is searched by this hop itself.
+    fn hands_over(&self, policy: &EgressPolicy, arriving: &Readable) -> Readable {
+        let _ = (policy, arriving);
+        Readable::Nothing
+    }
     /// Makes the hop.
     fn plan(&self, cx: &HopContext<'_>) -> Result<HopPlan, PluginError>;
     /// Reads one line of its log. `None` for lines that are no decision about traffic.

@@ -1,14 +1,15 @@
 //! What this hop promises, and what it withholds.
 
-use bottle_api::{DlpMode, Guarantee, HopContext, Statement};
+use bottle_api::{Guarantee, HostPattern, Statement};
 
 use crate::{NAME, policy::PolicyFile};
 
+const REMEDY: &str = "drop `passthrough` for these hosts";
+
 /// The statements for this very policy.
-pub(crate) fn statements(file: &PolicyFile<'_>, cx: &HopContext<'_>) -> Vec<Statement> {
+pub(crate) fn statements(file: &PolicyFile<'_>) -> Vec<Statement> {
     let closed = file.closed();
-    let names: Vec<String> = closed.iter().map(|host| format!("`{host}`")).collect();
-    let names = names.join(", ");
+    let names = quoted(closed.iter().copied());
     let mut all = vec![Statement::given(
         Guarantee::HostPolicy,
         NAME,
@@ -26,37 +27,60 @@ pub(crate) fn statements(file: &PolicyFile<'_>, cx: &HopContext<'_>) -> Vec<Stat
             NAME,
             format!("the TLS of {names} stays closed"),
         )
-        .remedy("drop `passthrough` for these hosts")
+        .remedy(REMEDY)
+        .only_for(closed.iter().map(|host| (*host).clone()))
     });
-    all.push(if cx.policy.dlp == DlpMode::Off || file.ignores_secrets() {
-        Statement::withheld(Guarantee::Dlp, NAME, "`dlp` is off")
-            .remedy("set `egress.dlp = \"block\"` and drop `off` under `proxy.mitmproxy.dlp`")
-    } else if !closed.is_empty() {
-        Statement::withheld(
-            Guarantee::Dlp,
-            NAME,
-            format!("what goes to {names} is not looked at"),
-        )
-        .remedy("drop `passthrough` for these hosts")
-    } else {
-        let what = if file.blocks_secrets() {
-            "refused"
-        } else {
-            "logged"
-        };
-        Statement::given(
-            Guarantee::Dlp,
-            NAME,
-            format!(
-                "URLs, headers and bodies are searched, findings {what}; bodies to hosts with \
-                 credentials as `proxy.mitmproxy.dlp.credentialed` says"
-            ),
-        )
-    });
+    all.push(dlp(file, closed));
     all.push(Statement::given(
         Guarantee::CredentialsAtProxy,
         NAME,
         "real values are put in after the scan, for their hosts only, and taken out of answers",
     ));
     all
+}
+
+/// Whether they give `dlp`.
+pub(crate) fn refuses_secrets(statements: &[Statement]) -> bool {
+    let given = |one: &Statement| one.guarantee == Guarantee::Dlp && one.given;
+    statements.iter().any(given)
+}
+
+fn dlp(file: &PolicyFile<'_>, closed: Vec<&HostPattern>) -> Statement {
+    let g = Guarantee::Dlp;
+    let places = file.unsearched();
+    if !places.is_empty() {
+        let why = format!("secrets in {} are not refused", places.join(", "));
+        return Statement::withheld(g, NAME, why).remedy(
+            "set `egress.dlp = \"block\"` and drop other modes under `proxy.mitmproxy.dlp`",
+        );
+    }
+    let unsearched = file.unsearched_hosts();
+    if unsearched.is_empty() && closed.is_empty() {
+        return Statement::given(
+            g,
+            NAME,
+            "URLs, headers and bodies are searched, findings refused; bodies to hosts with \
+             credentials as `proxy.mitmproxy.dlp.credentialed` says; gRPC streams only for the \
+             session's own secrets",
+        );
+    }
+    let (why, remedy) = if closed.is_empty() {
+        let names = quoted(&unsearched);
+        (
+            format!("secrets in bodies to {names} are not refused"),
+            "drop `off` and `warn` under `proxy.mitmproxy.dlp`",
+        )
+    } else {
+        let names = quoted(closed.iter().copied());
+        (format!("what goes to {names} is not looked at"), REMEDY)
+    };
+    let closed = closed.into_iter().cloned();
+    Statement::withheld(g, NAME, why)
+        .remedy(remedy)
+        .only_for(closed.chain(unsearched))
+}
+
+fn quoted<'a>(hosts: impl IntoIterator<Item = &'a HostPattern>) -> String {
+    let names: Vec<String> = hosts.into_iter().map(|host| format!("`{host}`")).collect();
+    names.join(", ")
 }

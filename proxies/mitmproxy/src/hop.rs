@@ -56,14 +56,14 @@ pub(crate) fn plan(config: &Config, cx: &HopContext<'_>) -> Result<HopPlan, Plug
         expect: [("ready".to_owned(), json!(true))].into(),
     });
     hop.ends_tls = true;
+    hop.ready = ready(config);
+    hop.guarantees = guarantees::statements(&file);
     hop.enforces = Enforces {
         hosts: true,
         http_rules: true,
-        dlp: file.blocks_secrets(),
+        dlp: guarantees::refuses_secrets(&hop.guarantees),
         credentials: true,
     };
-    hop.ready = ready(config);
-    hop.guarantees = guarantees::statements(&file, cx);
     hop.memory = config.memory_mb << 20;
     Ok(hop)
 }

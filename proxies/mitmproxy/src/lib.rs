@@ -31,7 +31,8 @@ mod policy;
 mod recipe;
 
 use bottle_api::{
-    ConfigError, EgressEvent, HopContext, HopPlan, PluginBuild, PluginError, Proxy, register_proxy,
+    ConfigError, EgressEvent, EgressPolicy, HopContext, HopPlan, PluginBuild, PluginError, Proxy,
+    Readable, register_proxy,
 };
 
 pub use config::{Config, Dlp, ForeignCredentials, Mode};
@@ -62,6 +63,9 @@ impl Proxy for Mitmproxy {
     }
     fn chains(&self) -> bool {
         true
+    }
+    fn hands_over(&self, policy: &EgressPolicy, _: &Readable) -> Readable {
+        policy::hands_over(&self.config, policy)
     }
     fn plan(&self, cx: &HopContext<'_>) -> Result<HopPlan, PluginError> {
         hop::plan(&self.config, cx)

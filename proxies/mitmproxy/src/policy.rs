@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bottle_api::{
     Accepts, AllowRule, DlpMode, EgressPolicy, HopContext, HostPattern, NextHop, PluginError,
-    ScanApi, SecretRef, TrafficClass,
+    Readable, ScanApi, SecretRef, TrafficClass,
 };
 use serde::Serialize;
 
@@ -132,16 +132,67 @@ impl<'a> PolicyFile<'a> {
             .collect()
     }
 
-    /// Whether secret-shaped text is refused wherever this hop looks for it by default.
-    pub(crate) fn blocks_secrets(&self) -> bool {
-        [self.dlp.url, self.dlp.headers, self.dlp.inspect]
-            .iter()
-            .all(|mode| *mode == DlpMode::Block)
+    /// Places of every host's traffic where secret-shaped text is let through.
+    pub(crate) fn unsearched(&self) -> Vec<&'static str> {
+        self.dlp.unsearched()
     }
 
-    /// Whether it is not even looked for in one of those places.
-    pub(crate) fn ignores_secrets(&self) -> bool {
-        [self.dlp.url, self.dlp.headers, self.dlp.inspect].contains(&DlpMode::Off)
+    /// Hosts of which some traffic is not searched, although it is opened here.
+    pub(crate) fn unsearched_hosts(&self) -> Vec<HostPattern> {
+        let with_credentials: Vec<&HostPattern> = self
+            .credentials
+            .iter()
+            .filter(|one| one.inject)
+            .flat_map(|one| one.hosts)
+            .collect();
+        let mut hosts = Vec::new();
+        if self.dlp.inspect != DlpMode::Block {
+            let inspected = self.allow.iter().map(|rule| (&rule.host, rule.class));
+            hosts.extend(
+                inspected
+                    .filter(|(_, class)| *class == TrafficClass::Inspect)
+                    .map(|(host, _)| host)
+                    .filter(|host| !with_credentials.iter().any(|of| of.covers(host)))
+                    .cloned(),
+            );
+        }
+        if self.dlp.credentialed == DlpMode::Off {
+            hosts.extend(with_credentials.into_iter().cloned());
+        }
+        hosts
+    }
+}
+
+impl DlpModes<'_> {
+    fn unsearched(&self) -> Vec<&'static str> {
+        [
+            ("URLs", self.url),
+            ("headers", self.headers),
+            // WebSockets are in this class wherever they go.
+            ("tunnelled bodies", self.tunnel),
+        ]
+        .into_iter()
+        .filter(|(_, mode)| *mode != DlpMode::Block)
+        .map(|(place, _)| place)
+        .collect()
+    }
+}
+
+/// What leaves this hop in plain text: inspected requests without credentials. None is counted
+/// when what never does (WebSocket) is not searched here either.
+pub(crate) fn hands_over(config: &Config, policy: &EgressPolicy) -> Readable {
+    let searched = modes(&config.dlp, policy.dlp).unsearched().is_empty();
+    match rules(config, policy) {
+        Ok(rules) if searched && config.mode == Mode::Handoff => {
+            let tunnelled = rules
+                .into_iter()
+                .filter(|rule| rule.class != TrafficClass::Inspect)
+                .map(|rule| rule.host);
+            let credentials = policy.credentials.iter().flat_map(|one| one.hosts.clone());
+            let hosts: BTreeSet<HostPattern> = tunnelled.chain(credentials).collect();
+            Readable::AllBut(hosts.into_iter().collect())
+        }
+        _ => Readable::Nothing,
     }
 }
 

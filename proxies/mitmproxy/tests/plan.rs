@@ -4,10 +4,10 @@
 mod common;
 
 use bottle_api::{
-    Accepts, CaPart, Content, EnvValue, Guarantee, ImageSource, Mount, PluginError, ReadyCheck,
-    SecretRef,
+    Accepts, CaPart, Content, DlpMode, EnvValue, Guarantee, ImageSource, Mount, PluginBuild,
+    PluginError, Proxy, Readable, ReadyCheck, SecretRef,
 };
-use bottle_proxy_mitmproxy::{Config, Mode};
+use bottle_proxy_mitmproxy::{Config, Dlp, Mitmproxy, Mode};
 use common::{file, next, open_policy, plan, policy, with};
 
 #[test]
@@ -247,11 +247,106 @@ fn guarantees_follow_the_policy() {
     }
     assert!(!given(Config::default(), &policy(), Guarantee::TlsInspected).0);
     assert!(!given(Config::default(), &policy(), Guarantee::Dlp).0);
-    let mut off = plain.clone();
-    off.dlp = bottle_api::DlpMode::Off;
-    let (dlp, enforces) = given(Config::default(), &off, Guarantee::Dlp);
-    assert!(!dlp && !enforces.dlp);
-    off.dlp = bottle_api::DlpMode::Warn;
-    let (dlp, enforces) = given(Config::default(), &off, Guarantee::Dlp);
-    assert!(dlp && !enforces.dlp);
+    for mode in [DlpMode::Off, DlpMode::Warn] {
+        let mut weak = plain.clone();
+        weak.dlp = mode;
+        let (dlp, enforces) = given(Config::default(), &weak, Guarantee::Dlp);
+        assert!(!dlp && !enforces.dlp, "{mode:?}");
+    }
+}
+
+/// What is searched, and what is left to a hop behind.
+#[test]
+fn what_is_not_searched_here_is_said() {
+    let open = Dlp::default;
+    let off = Some(DlpMode::Off);
+    let cases: [(&str, Dlp, &str, Option<&str>); 7] = [
+        ("all on", open(), "a.test", None),
+        ("URLs", Dlp { url: off, ..open() }, "a.test", Some("")),
+        (
+            "headers",
+            Dlp {
+                headers: off,
+                ..open()
+            },
+            "a.test",
+            Some(""),
+        ),
+        (
+            "tunnelled",
+            Dlp {
+                tunnel: off,
+                ..open()
+            },
+            "a.test",
+            Some(""),
+        ),
+        (
+            "`a.test`",
+            Dlp {
+                inspect: off,
+                ..open()
+            },
+            "a.test",
+            Some("a.test"),
+        ),
+        (
+            "credentialed",
+            Dlp {
+                inspect: off,
+                ..open()
+            },
+            "api.llm.test",
+            None,
+        ),
+        (
+            "`api.llm.test`",
+            Dlp {
+                credentialed: off,
+                ..open()
+            },
+            "api.llm.test",
+            Some("api.llm.test"),
+        ),
+    ];
+    for (part, dlp, host, expected) in cases {
+        let mut policy = open_policy(&[host]);
+        if host == "api.llm.test" {
+            policy.credentials = vec![common::credential(host)];
+        }
+        let hop = plan(with(|config| config.dlp = dlp), &policy, Some(&next())).unwrap();
+        let said = hop
+            .guarantees
+            .iter()
+            .find(|s| s.guarantee == Guarantee::Dlp);
+        let said = said.unwrap();
+        let hosts: Vec<_> = said.hosts.iter().map(ToString::to_string).collect();
+        let withheld = (!said.given).then(|| hosts.join(" "));
+        assert_eq!(withheld.as_deref(), expected, "{part}");
+        assert_eq!(hop.enforces.dlp, said.given, "{part}");
+        assert!(said.given || said.how.contains(part), "{part}: {said:?}");
+    }
+}
+
+#[test]
+fn it_hands_over_what_it_says() {
+    let leaves = |config| {
+        let proxy: Box<dyn Proxy> = Mitmproxy::build(config).unwrap();
+        proxy.hands_over(&policy(), &Readable::Nothing)
+    };
+    let but =
+        |hosts: &[&str]| Readable::AllBut(hosts.iter().map(|host| host.parse().unwrap()).collect());
+    let usual = ["api.llm.test", "files.test", "pinned.test"];
+    assert_eq!(leaves(Config::default()), but(&usual));
+    let more = with(|config| config.passthrough = vec!["a.code.test".parse().unwrap()]);
+    let more_hosts = ["a.code.test", "api.llm.test", "files.test", "pinned.test"];
+    assert_eq!(leaves(more), but(&more_hosts));
+    let upstream = with(|config| config.mode = Mode::Upstream);
+    assert_eq!(leaves(upstream), Readable::Nothing);
+    let streams = with(|config| config.dlp.tunnel = Some(DlpMode::Off));
+    assert_eq!(
+        leaves(streams),
+        Readable::Nothing,
+        "WebSockets never leave in plain text"
+    );
 }

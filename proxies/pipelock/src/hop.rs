@@ -3,15 +3,16 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bottle_api::{
-    Accepts, CaPart, Content, DlpMode, Enforces, EnvValue, FilePlan, Guarantee, HealthEndpoint,
-    HopContext, HopPlan, ImagePlan, Mount, PluginError, ReadyCheck, Recipe, RecipeFile,
-    RecipeSource, ScanApi, SecretRef, Statement,
+    Accepts, CaPart, Content, DlpMode, Enforces, EnvValue, FilePlan, HealthEndpoint, HopContext,
+    HopPlan, ImagePlan, Mount, PluginError, ReadyCheck, Recipe, RecipeFile, RecipeSource, ScanApi,
+    SecretRef,
 };
 use serde_json::json;
 
 use crate::{
     NAME,
     config::{Config, IMAGE},
+    guarantees,
     hosts::HostLists,
     yaml::{Paths, Token, Yaml},
 };
@@ -65,12 +66,6 @@ pub(crate) fn plan(config: &Config, cx: &HopContext<'_>) -> Result<HopPlan, Plug
     });
     hop.health = Some(health());
     hop.ends_tls = config.tls_interception;
-    hop.enforces = Enforces {
-        hosts: true,
-        http_rules: false,
-        dlp: dlp == DlpMode::Block && sees_content(config, cx),
-        credentials: false,
-    };
     hop.ready = ReadyCheck::Exec {
         argv: [
             "/pipelock",
@@ -82,7 +77,13 @@ pub(crate) fn plan(config: &Config, cx: &HopContext<'_>) -> Result<HopPlan, Plug
         .into(),
         timeout: Duration::from_secs(30),
     };
-    hop.guarantees = guarantees(config, cx, dlp);
+    hop.guarantees = guarantees::statements(config, cx, dlp);
+    hop.enforces = Enforces {
+        hosts: true,
+        http_rules: false,
+        dlp: guarantees::refuses_secrets(&hop.guarantees),
+        credentials: false,
+    };
     Ok(hop)
 }
 
@@ -112,11 +113,6 @@ fn configuration(
         None => Content::Text(yaml.text("")),
         Some(token) => Content::Template(yaml.pieces(&Token(token.clone()))),
     }
-}
-
-/// Whether requests reach it decrypted: handed over by a hop in front, or by its own doing.
-fn sees_content(config: &Config, cx: &HopContext<'_>) -> bool {
-    config.tls_interception || !cx.first
 }
 
 fn check_place(cx: &HopContext<'_>) -> Result<(), PluginError> {
@@ -255,40 +251,4 @@ fn identity(cx: &HopContext<'_>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let text = format!("bottle-{}", cx.session);
     text.chars().filter(|c| safe(*c)).take(64).collect()
-}
-
-fn guarantees(config: &Config, cx: &HopContext<'_>, dlp: DlpMode) -> Vec<Statement> {
-    let mut all = vec![Statement::given(
-        Guarantee::HostPolicy,
-        NAME,
-        "strict allowlist, checked again on redirects; any port of an allowed host",
-    )];
-    let alone = "alone, it sees only the host of a tunnel";
-    let remedy =
-        format!("set `proxy.{NAME}.tls_interception = true`, or put a hop in front that decrypts");
-    if config.tls_interception {
-        all.push(Statement::given(
-            Guarantee::TlsInspected,
-            NAME,
-            "tunnels are opened with the session's CA",
-        ));
-    } else if cx.first {
-        all.push(Statement::withheld(Guarantee::TlsInspected, NAME, alone).remedy(&remedy));
-    }
-    all.push(match (dlp, sees_content(config, cx)) {
-        (DlpMode::Off, _) => Statement::withheld(Guarantee::Dlp, NAME, "`dlp` is off")
-            .remedy("set `egress.dlp = \"block\"`"),
-        (_, false) => Statement::withheld(Guarantee::Dlp, NAME, alone).remedy(remedy),
-        (DlpMode::Block, true) => Statement::given(
-            Guarantee::Dlp,
-            NAME,
-            "URLs, headers and bodies are scanned, findings refused",
-        ),
-        (DlpMode::Warn, true) => Statement::given(
-            Guarantee::Dlp,
-            NAME,
-            "URLs, headers and bodies are scanned, findings logged",
-        ),
-    });
-    all
 }

@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 mod config;
+mod guarantees;
 mod hop;
 mod hosts;
 mod keys;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bottle_api::{
     Accepts, AllowRule, CaPart, Content, Credential, DlpMode, EgressPolicy, FilePlan, Guarantee,
     HopContext, HopPlan, ImageSource, NextHop, Piece, PluginBuild, PluginError, PluginTable, Proxy,
-    ReadyCheck, RecipeSource, SecretRef, SessionId,
+    Readable, ReadyCheck, RecipeSource, SecretRef, SessionId,
 };
 use bottle_proxy_pipelock::{Config, Pipelock};
 use serde_json::Value;
@@ -28,10 +28,15 @@ fn session() -> SessionId {
     SessionId::new("0123456789ab")
 }
 
+/// Behind a hop, that one hands everything over.
 fn plan(config: Config, policy: &EgressPolicy, first: bool) -> Result<HopPlan, PluginError> {
     let session = session();
     let proxy: Box<dyn Proxy> = Pipelock::build(config).unwrap();
-    proxy.plan(&HopContext::new(&session, "pipelock", policy).first(first))
+    let mut cx = HopContext::new(&session, "pipelock", policy).first(first);
+    if !first {
+        cx = cx.readable(Readable::AllBut(vec![]));
+    }
+    proxy.plan(&cx)
 }
 
 fn file<'a>(hop: &'a HopPlan, path: &str) -> &'a FilePlan {
@@ -252,13 +257,13 @@ fn dlp_follows_the_policy_unless_told_otherwise() {
     );
     assert_eq!(
         action(DlpMode::Warn, ""),
-        (true, "warn".into(), false, true)
+        (true, "warn".into(), false, false)
     );
     assert!(!action(DlpMode::Off, "").0);
     assert!(!action(DlpMode::Off, "").3);
     assert_eq!(
         action(DlpMode::Block, "dlp.action = 'warn'"),
-        (true, "warn".into(), false, true)
+        (true, "warn".into(), false, false)
     );
 }
 

@@ -161,3 +161,29 @@ fn core_names_no_product() {
     found.retain(|place| !place.starts_with("core/config/src/defaults.rs"));
     assert!(found.is_empty(), "product names in core: {found:#?}");
 }
+
+/// What a backend's author must know of a verb, and a conformance suite can hold it to.
+#[test]
+fn every_verb_says_what_a_second_call_does_and_what_rests_on_it() {
+    let text = std::fs::read_to_string(root().join("core/api/src/backend.rs")).unwrap();
+    let (mut docs, mut seen, mut silent) = (String::new(), 0, Vec::new());
+    for line in text.lines().map(str::trim) {
+        if let Some(doc) = line.strip_prefix("///") {
+            docs += &doc.to_lowercase();
+            docs = docs.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
+        } else if let Some(verb) = line.strip_prefix("async fn ") {
+            seen += 1;
+            let lacks = |words: &[&str]| !words.iter().any(|word| docs.contains(word));
+            let found = [
+                ("idempotence", lacks(&["idempotent"])),
+                ("guarantees", lacks(&["rests on it"])),
+            ];
+            let found = found.iter().filter(|(_, lacking)| *lacking);
+            silent.extend(found.map(|(what, _)| format!("{verb} says nothing of {what}")));
+        } else if !line.is_empty() {
+            docs.clear();
+        }
+    }
+    assert!(seen > 15, "the check must see the verbs, it saw {seen}");
+    assert!(silent.is_empty(), "{silent:#?}");
+}

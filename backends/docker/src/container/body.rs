@@ -8,14 +8,13 @@ use bollard::models::{
 };
 use bottle_api::{ContainerPlan, ContainerRequest, Dns, ExposeSecret, Mount};
 use bottle_backend_common::{
-    self as common, IMPATIENT, NOBODY, STRICT_HOST, pids_limit, signed, whole_seconds,
+    self as common, IMPATIENT, NOBODY, STRICT_HOST, signed, whole_seconds,
 };
 
 use crate::client::Server;
 
 pub(super) fn of(
     server: &Server,
-    own_kernel: bool,
     request: &ContainerRequest<'_>,
     endpoints: HashMap<String, EndpointSettings>,
 ) -> ContainerCreateBody {
@@ -47,7 +46,7 @@ pub(super) fn of(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         stop_timeout: Some(whole_seconds(plan.stop_grace)),
-        host_config: Some(host_config(server, own_kernel, request)),
+        host_config: Some(host_config(server, request)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
         }),
@@ -55,7 +54,7 @@ pub(super) fn of(
     }
 }
 
-fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>) -> HostConfig {
+fn host_config(server: &Server, request: &ContainerRequest<'_>) -> HostConfig {
     let plan = request.plan;
     let closed = plan.dns == Dns::Closed;
     let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
@@ -90,11 +89,11 @@ fn host_config(server: &Server, own_kernel: bool, request: &ContainerRequest<'_>
         log_config: Some(log_config()),
         mounts: Some(mounts(plan)),
         tmpfs: Some(tmpfs(plan)),
-        ..limits(plan, own_kernel)
+        ..limits(plan)
     }
 }
 
-fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
+fn limits(plan: &ContainerPlan) -> HostConfig {
     let limits = &plan.limits;
     let memory = limits.memory.map(signed);
     HostConfig {
@@ -104,7 +103,7 @@ fn limits(plan: &ContainerPlan, own_kernel: bool) -> HostConfig {
         nano_cpus: limits
             .milli_cpus
             .map(|milli| signed(milli.saturating_mul(1_000_000))),
-        pids_limit: pids_limit(plan, own_kernel),
+        pids_limit: limits.pids.map(signed),
         ulimits: limits.nofile.map(|files| {
             vec![ResourcesUlimits {
                 name: Some("nofile".to_owned()),

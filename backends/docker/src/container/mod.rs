@@ -37,16 +37,7 @@ pub(crate) async fn create(
     } else {
         request.networks.split_at(request.networks.len().min(1))
     };
-    let own_kernel = match &request.plan.runtime {
-        Some(runtime) => client.has_own_kernel(runtime).await?,
-        None => false,
-    };
-    let body = body::of(
-        &client.server,
-        own_kernel,
-        request,
-        endpoints(client, first),
-    );
+    let body = body::of(&client.server, request, endpoints(client, first));
     let options = CreateContainerOptionsBuilder::default()
         .name(request.name)
         .build();

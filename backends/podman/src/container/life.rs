@@ -34,7 +34,10 @@ pub(crate) async fn look(
     id: &ContainerId,
 ) -> Result<raw::Container, BackendError> {
     client
-        .get(attempt, &format!("/containers/{}/json", checked(id.as_str())?))
+        .get(
+            attempt,
+            &format!("/containers/{}/json", checked(id.as_str())?),
+        )
         .await
 }
 
@@ -90,9 +93,8 @@ const SO_ALREADY: &str = "`: Not Modified";
 /// Waits for the end, of a container that was not started yet too.
 pub(crate) async fn wait(client: &Client, id: &ContainerId) -> Result<ExitStatus, BackendError> {
     let attempt = &trying("wait for container", checked(id.as_str())?);
-    let path = format!(
-        "/containers/{id}/wait?condition=stopped&condition=exited&interval={INTERVAL}"
-    );
+    let path =
+        format!("/containers/{id}/wait?condition=stopped&condition=exited&interval={INTERVAL}");
     loop {
         if let Some(exit) = state(look(client, attempt, id).await?).exit {
             return Ok(exit);

@@ -19,7 +19,6 @@ use super::reports::Reports;
 use crate::{
     client::{Client, within},
     raw::{Report, encoded},
-
 };
 
 const CHUNK: usize = 256 * 1024;
@@ -54,13 +53,15 @@ pub(super) async fn build(
         let mut body = BodyStream::new(response.into_body());
         let mut reports = Reports::default();
         loop {
-            let piece: Option<Frame<Bytes>> =
-                body.try_next().await.map_err(|error| attempt.lost(&error))?;
+            let piece: Option<Frame<Bytes>> = body
+                .try_next()
+                .await
+                .map_err(|error| attempt.lost(&error))?;
             let last = piece.is_none();
             let bytes = piece.and_then(|frame| frame.into_data().ok());
             for report in reports.take(bytes.as_deref().unwrap_or_default(), last) {
-                let report: Report = report
-                    .map_err(|error| attempt.not_understood(&error.to_string()))?;
+                let report: Report =
+                    report.map_err(|error| attempt.not_understood(&error.to_string()))?;
                 log.take(&report.stream, cx);
                 if !report.error.is_empty() {
                     return Err(log.failed(attempt, &attempt.refused(500, &report.error)));
@@ -98,7 +99,11 @@ fn path(source: &BuildSource, tag: &str) -> String {
 
 /// What a name without a registry means is the user's setting with this engine; here it means what
 /// it means everywhere else. What is here already is found by the builder too.
-async fn fetch_bases(client: &Client, dockerfile: &str, cx: &OpContext) -> Result<(), BackendError> {
+async fn fetch_bases(
+    client: &Client,
+    dockerfile: &str,
+    cx: &OpContext,
+) -> Result<(), BackendError> {
     for image in base_images(dockerfile) {
         // What is no reference is the builder's to refuse.
         let Ok(reference) = ImageReference::parse(&image) else {

@@ -42,7 +42,10 @@ pub(super) async fn pull(
         let mut body = BodyStream::new(response.into_body());
         let mut reports = Reports::default();
         loop {
-            let piece = body.try_next().await.map_err(|error| attempt.lost(&error))?;
+            let piece = body
+                .try_next()
+                .await
+                .map_err(|error| attempt.lost(&error))?;
             let last = piece.is_none();
             let bytes = piece.and_then(|frame| frame.into_data().ok());
             for report in reports.take(bytes.as_deref().unwrap_or_default(), last) {

@@ -25,7 +25,11 @@ const SERVICE: &str = "BOTTLE_TEST_PODMAN";
 pub(crate) fn config() -> Result<PodmanConfig, BackendError> {
     let Ok(host) = std::env::var(SERVICE) else {
         let why = format!("`{SERVICE}` names no service; see tests/lib/podman");
-        return Err(BackendError::new(BackendErrorKind::EngineDown, "find the engine", why));
+        return Err(BackendError::new(
+            BackendErrorKind::EngineDown,
+            "find the engine",
+            why,
+        ));
     };
     let mut config = PodmanConfig::default();
     config.host = Some(host);

@@ -13,7 +13,7 @@ pub(crate) struct Limits {
     /// Memory: `4GiB`.
     #[schemars(schema_with = "forms::size")]
     pub(crate) memory: Option<Located<Option<u64>>>,
-    /// Processors: `2`, `1.5`.
+    /// Processors: `2`, `1.5`. Without it, all of the engine's machine.
     #[schemars(schema_with = "forms::number")]
     pub(crate) cpus: Option<Located<Option<u64>>>,
     /// Processes and threads.

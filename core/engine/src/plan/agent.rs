@@ -1,7 +1,7 @@
 //! The agent's container: what the user, the agent and the provisioners want of it.
 
 use bottle_api::{
-    AgentPatch, Attachment, ChainView, ContainerPlan, Derive, EnvValue, HostStep, Mount,
+    AgentPatch, Attachment, ChainView, ContainerPlan, Derive, EnvValue, HostStep, Limits, Mount,
     ProvisionContext, Provisioner, Role,
 };
 
@@ -77,7 +77,7 @@ pub(super) fn container(
     container.workdir = patched.workdir.or_else(|| Some(spec.user.home.clone()));
     container.hostname = slug(&spec.name.base);
     container.runtime = Some(runtime.to_owned());
-    container.limits = spec.limits.clone();
+    container.limits = limits(input);
     container.stdio = spec.stdio;
     if let Some(first) = hops.first() {
         container.hosts = vec![host_entry(first)];
@@ -93,6 +93,15 @@ pub(super) fn container(
         container,
         host_steps: patched.host_steps,
     })
+}
+
+/// What the user set; without a word about CPUs, all that the engine's machine has.
+pub(super) fn limits(input: &PlanInput<'_>) -> Limits {
+    let mut limits = input.spec.limits.clone();
+    let whole = input.info.cpus.filter(|cpus| *cpus > 0);
+    let all = whole.map(|cpus| cpus.saturating_mul(1000));
+    limits.milli_cpus = limits.milli_cpus.or(all);
+    limits
 }
 
 /// The way out, as the agent sees it.

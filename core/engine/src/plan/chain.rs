@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bottle_api::{EgressPolicy, Enforces, HopContext, HopPlan, NextHop, Role};
+use bottle_api::{EgressPolicy, Enforces, HopContext, HopPlan, NextHop, Readable, Role};
 
 use super::{PlanError, PlanInput};
 
@@ -18,6 +18,8 @@ pub(super) struct Hop {
     pub(super) plan: HopPlan,
     /// What it or a hop behind it enforces.
     pub(super) enforces: Enforces,
+    /// What comes to it in plain text.
+    pub(super) readable: Readable,
 }
 impl Hop {
     pub(super) fn role(&self) -> Role {
@@ -31,6 +33,7 @@ pub(super) fn negotiate(
     policy: &EgressPolicy,
 ) -> Result<Vec<Hop>, PlanError> {
     let hosts = host_names(input);
+    let mut readable = readable(input, policy);
     let mut hops: Vec<Hop> = Vec::new();
     let mut next: Option<NextHop> = None;
     for (position, proxy) in input.proxies.iter().enumerate().rev() {
@@ -40,7 +43,8 @@ pub(super) fn negotiate(
         let host = &hosts[position];
         let context = HopContext::new(input.session, host, policy)
             .next(next.as_ref())
-            .first(position == 0);
+            .first(position == 0)
+            .readable(readable[position].clone());
         let plan = proxy.plan(&context).map_err(|source| PlanError::Plugin {
             kind: "proxy",
             name: proxy.name().to_owned(),
@@ -61,12 +65,26 @@ pub(super) fn negotiate(
             proxy: proxy.name(),
             position,
             host: host.clone(),
+            readable: std::mem::take(&mut readable[position]),
             plan,
             enforces,
         });
     }
     hops.reverse();
     Ok(hops)
+}
+
+/// What comes to each hop in plain text, from the agent outward.
+fn readable(input: &PlanInput<'_>, policy: &EgressPolicy) -> Vec<Readable> {
+    let mut arriving = Readable::Nothing;
+    input
+        .proxies
+        .iter()
+        .map(|proxy| {
+            let leaving = proxy.hands_over(policy, &arriving);
+            std::mem::replace(&mut arriving, leaving)
+        })
+        .collect()
 }
 
 /// Names in `/etc/hosts`: the proxies' own, numbered from the second of a kind on.

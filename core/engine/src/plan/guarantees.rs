@@ -2,7 +2,7 @@
 
 use bottle_api::{Delivery, EnvValue, Guarantee, Statement};
 
-use super::{PlanError, PlanInput, chain::Hop};
+use super::{PlanError, PlanInput, agent, chain::Hop, content};
 
 /// The planner's own name in statements.
 const OURS: &str = "bottle";
@@ -31,7 +31,8 @@ pub(super) fn combine(
                 Statement::given(g, OURS, "there is no network")
             }
             Guarantee::EgressOnlyByChain => all(&[said(g), topology(g)]),
-            Guarantee::TlsInspected | Guarantee::Dlp | Guarantee::HostPolicy => some_hop(g, hops),
+            Guarantee::TlsInspected | Guarantee::Dlp => content::of(g, hops),
+            Guarantee::HostPolicy => some_hop(g, hops),
             Guarantee::CredentialsAtProxy => credentials(input, hops, granted),
             Guarantee::NonRoot => non_root(input),
             Guarantee::Limits => all(&[limits(input), said(g)]),
@@ -92,10 +93,12 @@ fn some_hop(g: Guarantee, hops: &[Hop]) -> Statement {
     said.find(|s| s.given)
         .or(first)
         .cloned()
-        .unwrap_or_else(|| {
-            Statement::withheld(g, OURS, "no proxy of the chain gives it")
-                .remedy("add a proxy that does")
-        })
+        .unwrap_or_else(|| nobody(g))
+}
+
+/// Withheld because no hop says anything about it.
+pub(super) fn nobody(g: Guarantee) -> Statement {
+    Statement::withheld(g, OURS, "no proxy of the chain gives it").remedy("add a proxy that does")
 }
 
 fn topology(g: Guarantee) -> Statement {
@@ -149,7 +152,7 @@ fn non_root(input: &PlanInput<'_>) -> Statement {
 }
 
 fn limits(input: &PlanInput<'_>) -> Statement {
-    let limits = &input.spec.limits;
+    let limits = agent::limits(input);
     let missing: Vec<_> = [
         ("memory", limits.memory.is_none()),
         ("cpus", limits.milli_cpus.is_none()),

@@ -2,6 +2,7 @@
 
 mod agent;
 mod chain;
+mod content;
 mod error;
 mod guarantees;
 mod input;

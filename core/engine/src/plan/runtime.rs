@@ -6,8 +6,6 @@ use super::{PlanError, PlanInput};
 
 /// Taken when it is there and nothing else is asked for: a kernel of its own for the agent.
 const PREFERRED: &str = "runsc";
-/// Its own threads count as processes of the container.
-const PREFERRED_MIN_PIDS: u64 = 512;
 
 /// The runtime's name, as the engine knows it.
 pub(super) fn choose(input: &PlanInput<'_>) -> Result<String, PlanError> {
@@ -19,14 +17,12 @@ pub(super) fn choose(input: &PlanInput<'_>) -> Result<String, PlanError> {
         RuntimeChoice::Named(name) => return Err(missing(input, name)),
     };
     if let Some(pids) = input.spec.limits.pids
-        && chosen == PREFERRED
-        && pids < PREFERRED_MIN_PIDS
+        && let Some(least) = info.min_pids.get(chosen)
+        && pids < *least
     {
         return Err(PlanError::conflict(
             format!("`pids = {pids}` is too small for runtime `{chosen}`, whose own threads count"),
-            format!(
-                "set `[limits] pids` to {PREFERRED_MIN_PIDS} at least, or choose another `runtime`"
-            ),
+            format!("set `[limits] pids` to {least} at least, or choose another `runtime`"),
         ));
     }
     Ok(chosen.to_owned())

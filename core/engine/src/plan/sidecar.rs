@@ -65,7 +65,7 @@ pub(super) fn plan(
     container.limits = Limits {
         memory: Some(made.memory),
         milli_cpus: None,
-        pids: Some(PIDS),
+        pids: Some(PIDS.max(least_pids(input))),
         nofile: Some(NOFILE),
     };
     container.networks = vec![
@@ -100,6 +100,13 @@ pub(super) fn plan(
         ready: made.ready.clone(),
         start_first: made.start_first,
     })
+}
+
+/// Proxies run under the engine's default runtime.
+fn least_pids(input: &PlanInput<'_>) -> u64 {
+    let info = input.info;
+    let least = info.min_pids.get(&info.default_runtime);
+    least.copied().unwrap_or_default()
 }
 
 /// Holds a plugin to what its contract says about containers.

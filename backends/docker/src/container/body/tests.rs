@@ -36,10 +36,7 @@ fn attachment(network: &str, internal: bool) -> ResolvedAttachment {
 fn made(server: &Server, plan: &ContainerPlan, networks: &[ResolvedAttachment]) -> HostConfig {
     let image = ImageId::new("sha256:x");
     let request = ContainerRequest::new(plan, "given", &image).networks(networks);
-    let own_kernel = plan.runtime.as_deref() == Some("runsc");
-    of(server, own_kernel, &request, HashMap::new())
-        .host_config
-        .unwrap()
+    of(server, &request, HashMap::new()).host_config.unwrap()
 }
 
 #[test]
@@ -92,7 +89,7 @@ fn secrets_labels_and_words_are_in_the_body() {
     let request = ContainerRequest::new(&plan, "given", &image)
         .env(&env)
         .hosts(&hosts);
-    let body = of(&server(), false, &request, HashMap::new());
+    let body = of(&server(), &request, HashMap::new());
     assert_eq!(body.env, Some(vec!["KEY=value=1".into()]));
     assert_eq!(body.image.as_deref(), Some("sha256:x"));
     assert_eq!(body.entrypoint, Some(vec![String::new()]));
@@ -106,12 +103,12 @@ fn secrets_labels_and_words_are_in_the_body() {
     plan.entrypoint = None;
     plan.command = vec![];
     let request = ContainerRequest::new(&plan, "given", &image);
-    let body = of(&server(), false, &request, HashMap::new());
+    let body = of(&server(), &request, HashMap::new());
     assert_eq!((body.entrypoint, body.cmd), (None, None));
 }
 
 #[test]
-fn limits_follow_the_plan_and_gvisors_needs() {
+fn limits_are_the_plans_whatever_the_runtime() {
     let mut plan = plan();
     plan.limits.pids = Some(64);
     plan.limits.milli_cpus = Some(1500);
@@ -124,7 +121,7 @@ fn limits_follow_the_plan_and_gvisors_needs() {
     assert!(host.ulimits.is_none());
     plan.runtime = Some("runsc".into());
     let host = made(&server(), &plan, &[]);
-    assert_eq!(host.pids_limit, Some(512));
+    assert_eq!(host.pids_limit, Some(64));
     assert_eq!(host.runtime.as_deref(), Some("runsc"));
 }
 

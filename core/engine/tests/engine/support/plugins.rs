@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bottle_api::{
-    Accepts, AgentFiles, AgentHandle, AgentPatch, CaPart, Content, Decision, EgressEvent, Enforces,
-    EnvValue, ExecRequest, FilePlan, Guarantee, HopContext, HopPlan, ImagePlan, Mount, Piece,
-    PluginError, ProvisionContext, Provisioner, Proxy, PutFile, ReadyCheck, Recipe, SecretRef,
-    Statement, async_trait,
+    Accepts, AgentFiles, AgentHandle, AgentPatch, CaPart, Content, Decision, EgressEvent,
+    EgressPolicy, Enforces, EnvValue, ExecRequest, FilePlan, Guarantee, HopContext, HopPlan,
+    HostPattern, ImagePlan, Mount, Piece, PluginError, ProvisionContext, Provisioner, Proxy,
+    PutFile, Readable, ReadyCheck, Recipe, SecretRef, Statement, TrafficClass, async_trait,
 };
 
 fn file(path: &str, mode: u32, content: Content) -> FilePlan {
@@ -18,6 +18,10 @@ fn file(path: &str, mode: u32, content: Content) -> FilePlan {
         content,
     }
 }
+fn hosts(policy: &EgressPolicy, of: fn(TrafficClass) -> bool) -> Vec<HostPattern> {
+    let rules = policy.allow.iter().filter(|rule| of(rule.class));
+    rules.map(|rule| rule.host.clone()).collect()
+}
 fn check(program: &str) -> ReadyCheck {
     ReadyCheck::Exec {
         argv: vec![program.into(), "ready".into()],
@@ -25,15 +29,28 @@ fn check(program: &str) -> ReadyCheck {
     }
 }
 
-/// Ends TLS, reads HTTP, injects credentials, forwards.
+/// Ends TLS (but that of passthrough hosts), reads HTTP, injects credentials, forwards: inspected
+/// requests decrypted, unless it only tunnels.
 #[derive(Debug, Default)]
-pub(crate) struct Front;
+pub(crate) struct Front {
+    pub(crate) tunnels: bool,
+}
 impl Proxy for Front {
     fn name(&self) -> &'static str {
-        "front"
+        if self.tunnels {
+            "front-tunnels"
+        } else {
+            "front"
+        }
     }
     fn chains(&self) -> bool {
         true
+    }
+    fn hands_over(&self, policy: &EgressPolicy, _: &Readable) -> Readable {
+        if self.tunnels {
+            return Readable::Nothing;
+        }
+        Readable::AllBut(hosts(policy, |class| class != TrafficClass::Inspect))
     }
     fn plan(&self, cx: &HopContext<'_>) -> Result<HopPlan, PluginError> {
         let image = ImagePlan::pull("front:1", "proxy.front.image").or_recipe(Recipe {
@@ -71,7 +88,13 @@ impl Proxy for Front {
         };
         hop.ready = check("front");
         hop.guarantees = vec![
-            Statement::given(Guarantee::TlsInspected, "front", "it decrypts"),
+            match hosts(cx.policy, |class| class == TrafficClass::Passthrough) {
+                closed if closed.is_empty() => {
+                    Statement::given(Guarantee::TlsInspected, "front", "it decrypts")
+                }
+                closed => Statement::withheld(Guarantee::TlsInspected, "front", "some stay closed")
+                    .only_for(closed),
+            },
             Statement::given(
                 Guarantee::CredentialsAtProxy,
                 "front",

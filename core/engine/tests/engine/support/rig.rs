@@ -85,7 +85,8 @@ pub(crate) fn boxed(names: &[&str]) -> (Proxies, Provisioners) {
     let (mut proxies, mut provisioners) = (Proxies::new(), Provisioners::new());
     for name in names {
         match *name {
-            "front" => proxies.push(Box::new(Front)),
+            "front" => proxies.push(Box::new(Front { tunnels: false })),
+            "front-tunnels" => proxies.push(Box::new(Front { tunnels: true })),
             "back" => proxies.push(Box::new(Back { first: false })),
             "back-first" => proxies.push(Box::new(Back { first: true })),
             "lax" => proxies.push(Box::new(Lax)),
