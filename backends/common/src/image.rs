@@ -171,6 +171,7 @@ fn parse(dialect: &'static Dialect, reference: &str) -> Result<ImageReference, B
     ImageReference::parse(reference).map_err(|error| {
         Attempt::new(dialect, "look for image", reference)
             .error(BackendErrorKind::Other, &error.to_string())
+            .with_hint("write a reference such as `debian:bookworm-slim`, its name in lower case")
     })
 }
 

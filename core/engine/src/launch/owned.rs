@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bottle_api::{EventSink, LaunchPlan, OpContext};
+use bottle_api::{EventSink, LaunchPlan, OpContext, SecretString};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ use super::{Launcher, attempt::Attempt, follow::Followers, journal::Journal, pha
 use crate::{
     Lease, SessionMeta,
     reap::Remains,
-    secrets::{Resolved, Scrubber},
+    secrets::{Hidden, Scrubber},
     teardown::Teardown,
 };
 
@@ -60,11 +60,18 @@ impl<'a> Owned<'a> {
     }
 
     /// From now on these values are kept out of errors, events and logs.
-    pub(super) fn hide(&self, resolved: &Resolved) {
-        let scrubber = Scrubber::new(resolved);
+    pub(super) fn hide<'v>(&self, values: impl IntoIterator<Item = &'v SecretString>) {
+        let scrubber = Scrubber::new(values);
         self.attempt.hide(scrubber.clone());
         // Set once, as soon as the secrets are known.
         let _ = self.scrubber.set(scrubber);
+    }
+    /// What is kept out, for the next owner.
+    pub(super) fn hidden(&self) -> Hidden {
+        self.scrubber
+            .get()
+            .map(Scrubber::hidden)
+            .unwrap_or_default()
     }
     pub(super) fn cx(&self) -> OpContext {
         OpContext::new(self.events.clone())

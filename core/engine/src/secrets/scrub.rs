@@ -4,10 +4,10 @@ use std::fmt;
 
 use bottle_api::{BackendError, EgressEvent, Event, ExposeSecret, PluginError, SecretString};
 
-use super::Resolved;
+use super::Hidden;
 
 /// Stands where a secret stood.
-const MASK: &str = "[secret]";
+pub(super) const MASK: &str = "[secret]";
 /// A line of a longer secret is hidden by itself from this length on.
 const LINE: usize = 8;
 
@@ -24,9 +24,10 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    pub(crate) fn new(resolved: &Resolved) -> Self {
+    /// Keeps these values out, in every form they take.
+    pub(crate) fn new<'a>(values: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let mut texts: Vec<String> = Vec::new();
-        for value in resolved.values().map(ExposeSecret::expose_secret) {
+        for value in values.into_iter().map(ExposeSecret::expose_secret) {
             texts.push(value.to_owned());
             // As it looks inside JSON, and line by line in a log.
             if let Ok(json) = serde_json::to_string(value) {
@@ -46,6 +47,11 @@ impl Scrubber {
         Self {
             needles: texts.into_iter().map(SecretString::from).collect(),
         }
+    }
+
+    /// What the next owner must know.
+    pub(crate) fn hidden(&self) -> Hidden {
+        Hidden::new(self.needles.clone())
     }
 
     /// The text without secrets.
@@ -171,7 +177,7 @@ mod tests {
                 .collect::<BTreeMap<_, _>>(),
         );
         let refs = env.map(|(k, _)| SecretRef::FromEnv(k.into())).into();
-        Scrubber::new(&secrets.resolve(&refs).await.unwrap())
+        Scrubber::new(secrets.resolve(&refs).await.unwrap().values())
     }
 
     #[tokio::test]
