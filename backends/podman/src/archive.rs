@@ -1,11 +1,7 @@
 //! Files in and out of a container, as tar archives. The engine gives everything it packs to the
 //! container's user; what it unpacks keeps its owners.
 
-use std::{
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use bottle_api::{BackendError, BackendErrorKind, ContainerId, ExecRequest, Process, async_trait};
 use bottle_backend_common::{
@@ -38,11 +34,15 @@ struct Container<'a> {
 impl Container<'_> {
     async fn place(&self) -> Result<Place, BackendError> {
         let found = look(self.client, self.attempt, self.id).await?;
+        let own_kernel = self.client.has_own_kernel(Some(&found.runtime));
         Ok(Place {
             read_only: found.host_config.readonly_rootfs,
-            sealed: found.state.running && self.client.has_own_kernel(Some(&found.runtime)),
+            sealed: found.state.running && own_kernel,
             // Before the start, the engine unpacks below the mounts, not into them.
             writes_through: found.state.running,
+            // A gVisor sandbox shows it other mounts than the container's. And read-only, it cannot
+            // make the folder that leads to a mount, and does not see that it is there.
+            sealed_mounts: found.state.running && (own_kernel || found.host_config.readonly_rootfs),
             mounts: found
                 .mounts
                 .into_iter()
@@ -82,8 +82,10 @@ impl Container<'_> {
             .get(STAT)
             .and_then(|value| base64_decoded(value.as_bytes()))
             .and_then(|json| serde_json::from_slice::<Stat>(&json).ok());
-        stat.map(|stat| stat.mode & SYMLINK != 0)
-            .ok_or_else(|| self.attempt.not_understood("it does not say what the path is"))
+        stat.map(|stat| stat.mode & SYMLINK != 0).ok_or_else(|| {
+            self.attempt
+                .not_understood("it does not say what the path is")
+        })
     }
 }
 
@@ -92,7 +94,10 @@ fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
         Engine as _,
         engine::general_purpose::{STANDARD, URL_SAFE},
     };
-    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .ok()
 }
 
 #[async_trait]
@@ -126,8 +131,10 @@ impl Files for Container<'_> {
         let link = only(&archive, name)
             .map_err(|error| self.attempt.not_understood(&error.to_string()))?;
         link.ok_or_else(|| {
-            self.attempt
-                .error(BackendErrorKind::NotFound, "the link is not in its folder's archive")
+            self.attempt.error(
+                BackendErrorKind::NotFound,
+                "the link is not in its folder's archive",
+            )
         })
     }
 

@@ -50,7 +50,8 @@ impl Podman {
 
 impl PluginBuild<dyn Backend> for Podman {
     const NAME: &'static str = NAME;
-    const SUMMARY: &'static str = "Podman containers, with root or without, under crun, runc or gVisor";
+    const SUMMARY: &'static str =
+        "Podman containers, with root or without, under crun, runc or gVisor";
     type Config = PodmanConfig;
 
     fn build(config: Self::Config) -> Result<Box<dyn Backend>, ConfigError> {

@@ -74,8 +74,9 @@ impl Client {
         transport.set_prefix(raw::PREFIX);
         let api = match &endpoint.address {
             Address::Unix(path) => Podman::unix(path),
-            Address::Tcp { host, port } => Podman::tcp(authority(host, *port))
-                .map_err(|error| attempt.failed(&error))?,
+            Address::Tcp { host, port } => {
+                Podman::tcp(authority(host, *port)).map_err(|error| attempt.failed(&error))?
+            }
         };
         let limit = CONTACT_LIMIT.min(config.limit());
         let peer = peer(&attempt, &endpoint, limit).await?;
@@ -136,7 +137,10 @@ impl Client {
         let default = &self.info.host.oci_runtime;
         match runtime {
             Some(name) if name != default.name => has_own_kernel(name, None),
-            _ => has_own_kernel(&default.name, Some(&default.path)) || has_own_kernel(&default.name, None),
+            _ => {
+                has_own_kernel(&default.name, Some(&default.path))
+                    || has_own_kernel(&default.name, None)
+            }
         }
     }
 
@@ -166,7 +170,12 @@ impl Client {
         attempt: &Attempt<'_>,
         path: &str,
     ) -> Result<T, BackendError> {
-        within(self.limit, attempt, raw::get(&self.transport, attempt, path)).await
+        within(
+            self.limit,
+            attempt,
+            raw::get(&self.transport, attempt, path),
+        )
+        .await
     }
 
     /// Posts one of our own types.
@@ -267,7 +276,10 @@ fn check(info: &raw::Info) -> Result<(), (Kind, String)> {
         )),
         Some(found) if found < OLDEST => Err((
             Kind::Unsupported,
-            format!("Podman {name} is too old; {}.{} is needed", OLDEST.0, OLDEST.1),
+            format!(
+                "Podman {name} is too old; {}.{} is needed",
+                OLDEST.0, OLDEST.1
+            ),
         )),
         Some(_) if !os.is_empty() && os != "linux" => Err((
             Kind::Unsupported,

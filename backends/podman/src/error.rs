@@ -23,6 +23,9 @@ pub(crate) fn trying<'a>(operation: &'static str, subject: &'a str) -> Attempt<'
     Attempt::new(&DIALECT, operation, subject)
 }
 
+/// podman-api takes for an error that something is as it shall be already.
+pub(crate) const SO_ALREADY: &str = "it is so already";
+
 /// What podman-api reports, as this crate's errors.
 pub(crate) trait Failed {
     fn failed(&self, error: &PodmanApi) -> BackendError;
@@ -30,6 +33,7 @@ pub(crate) trait Failed {
 impl Failed for Attempt<'_> {
     fn failed(&self, error: &PodmanApi) -> BackendError {
         match error {
+            PodmanApi::Fault { code, .. } if code.as_u16() == 304 => self.refused(304, SO_ALREADY),
             PodmanApi::Fault { code, message } => self.refused(code.as_u16(), &undoubled(message)),
             PodmanApi::IO(error) => self.io(error),
             PodmanApi::SerdeJsonError(error) => self.not_understood(&error.to_string()),
@@ -127,12 +131,10 @@ fn hint_for(kind: Kind, message: &str) -> Option<String> {
 }
 
 /// What to do about an engine that does not know a runtime.
-pub(crate) const RUNTIME_HINT: &str =
-    "install it (gVisor: https://gvisor.dev/docs/user_guide/install/), name it in \
+pub(crate) const RUNTIME_HINT: &str = "install it (gVisor: https://gvisor.dev/docs/user_guide/install/), name it in \
      `[engine.runtimes]` of containers.conf; or choose `runtime = \"runc\"`";
 /// What to do for Podman without root.
-pub(crate) const SUBUID_HINT: &str =
-    "Podman without root needs ranges of subordinate ids: `sudo usermod --add-subuids \
+pub(crate) const SUBUID_HINT: &str = "Podman without root needs ranges of subordinate ids: `sudo usermod --add-subuids \
      100000-165535 --add-subgids 100000-165535 $USER`, then `podman system migrate`";
 
 #[cfg(test)]
@@ -183,7 +185,11 @@ mod tests {
                 "runc: runc create failed: unable to start container process: exec: \"no\": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found",
                 Kind::Other,
             ),
-            (500, "requested OCI runtime x is not available: invalid argument", Kind::RuntimeMissing),
+            (
+                500,
+                "requested OCI runtime x is not available: invalid argument",
+                Kind::RuntimeMissing,
+            ),
             (500, "write /x: no space left on device", Kind::DiskFull),
             (500, "boom", Kind::Other),
         ] {

@@ -41,7 +41,9 @@ fn watchers(container: &str) -> Vec<Pid> {
 /// `conmon ... -c CONTAINER -u EXEC ... -e ...`.
 fn is_watcher(line: &[u8], container: &str) -> bool {
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let program = words.first().and_then(|it| it.rsplit(|b| *b == b'/').next());
+    let program = words
+        .first()
+        .and_then(|it| it.rsplit(|b| *b == b'/').next());
     let value = |flag: &[u8]| {
         let at = words.iter().position(|word| *word == flag)?;
         words.get(at + 1).copied()
@@ -60,7 +62,10 @@ mod tests {
     fn only_the_watchers_of_this_containers_execs() {
         let line = |words: &str| words.replace(' ', "\0").into_bytes();
         for (words, is) in [
-            ("/usr/bin/conmon --api-version 1 -c aa -u bb -r runc -e", true),
+            (
+                "/usr/bin/conmon --api-version 1 -c aa -u bb -r runc -e",
+                true,
+            ),
             ("conmon -c aa -u aa", false),
             ("conmon -c cc -u bb", false),
             ("sh -c aa -u bb", false),

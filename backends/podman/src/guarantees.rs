@@ -183,12 +183,20 @@ mod tests {
         let closed = |facts: &[_], runtime| find(&info(facts), runtime, Guarantee::HostClosed);
         let plain = closed(&[NETAVARK], "runc");
         assert!(plain.given && plain.how.contains("datagrams") && plain.remedy.is_some());
-        assert!(!closed(&[NETAVARK, (fact::STRICT_PATHS, "yes")], "runc").how.contains("datagrams"));
+        assert!(
+            !closed(&[NETAVARK, (fact::STRICT_PATHS, "yes")], "runc")
+                .how
+                .contains("datagrams")
+        );
         assert!(!closed(&[(fact::NETWORKS, "cni")], "runc").given);
         let gvisor = [NETAVARK, (fact::OWN_KERNEL, "runsc")];
         let open = closed(&gvisor, "runsc");
         assert!(!open.given && open.remedy.is_some(), "{open:?}");
-        let sealed = [NETAVARK, (fact::OWN_KERNEL, "runsc"), (fact::SEALED, "runsc")];
+        let sealed = [
+            NETAVARK,
+            (fact::OWN_KERNEL, "runsc"),
+            (fact::SEALED, "runsc"),
+        ];
         assert!(closed(&sealed, "runsc").given);
         assert!(closed(&gvisor, "runc").given);
     }

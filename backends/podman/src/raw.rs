@@ -53,9 +53,7 @@ pub(crate) async fn get<T: DeserializeOwned>(
     json(transport, attempt, Method::GET, path, None::<&()>).await
 }
 
-async fn answer(
-    sent: Result<Response<Incoming>, Refusal>,
-) -> Result<Response<Incoming>, Refusal> {
+async fn answer(sent: Result<Response<Incoming>, Refusal>) -> Result<Response<Incoming>, Refusal> {
     accepted(sent?).await
 }
 
@@ -64,7 +62,9 @@ pub(crate) async fn whole(
     attempt: &Attempt<'_>,
     response: Response<Incoming>,
 ) -> Result<Bytes, BackendError> {
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+    let body = Limited::new(response.into_body(), MAX_ANSWER)
+        .collect()
+        .await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|error| attempt.lost(&error))
 }
@@ -126,7 +126,9 @@ impl Info {
         let none = host.security.rootless && host.cgroup_version != "v2";
         [("memory", "memory"), ("pids", "pids"), ("cpus", "cpu")]
             .into_iter()
-            .filter(|(_, controller)| none || !host.cgroup_controllers.iter().any(|it| it == controller))
+            .filter(|(_, controller)| {
+                none || !host.cgroup_controllers.iter().any(|it| it == controller)
+            })
             .map(|(name, _)| name)
             .collect()
     }
@@ -272,6 +274,8 @@ pub(crate) struct Created {
 pub(crate) struct Container {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The program of the main process.
+    pub(crate) path: String,
     #[serde(rename = "OCIRuntime")]
     pub(crate) runtime: String,
     pub(crate) state: State,

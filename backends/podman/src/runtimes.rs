@@ -51,7 +51,9 @@ impl Runtimes {
             let settings = settings(env)?;
             let configured = settings.runtimes.keys().map(String::as_str);
             for name in configured.chain(USUAL) {
-                let there = runtime_paths(&settings, name).iter().any(|path| path.exists());
+                let there = runtime_paths(&settings, name)
+                    .iter()
+                    .any(|path| path.exists());
                 if there && name != client.default_runtime() {
                     others.insert(name.to_owned());
                 }
@@ -108,22 +110,21 @@ impl Runtimes {
             return Err(unfit("a service started for it uses another"));
         }
         if client.info.store != main.info.store {
-            return Err(unfit(
-                "a service started for it does not share the engine's storage",
-            )
-            .with_hint(
-                "the engine was started with another configuration: set `CONTAINERS_CONF` and \
+            return Err(
+                unfit("a service started for it does not share the engine's storage").with_hint(
+                    "the engine was started with another configuration: set `CONTAINERS_CONF` and \
                  `CONTAINERS_STORAGE_CONF` as it has them",
-            ));
+                ),
+            );
         }
-        Ok(Arc::new(Side {
-            client,
-            service,
-        }))
+        Ok(Arc::new(Side { client, service }))
     }
 }
 
 /// Whether an engine names this runtime when it uses `wanted`: by name, or by the program's path.
 pub(crate) fn is_the_same(found: &str, wanted: &str) -> bool {
-    found == wanted || Path::new(found).file_name().is_some_and(|name| name == wanted)
+    found == wanted
+        || Path::new(found)
+            .file_name()
+            .is_some_and(|name| name == wanted)
 }

@@ -120,7 +120,11 @@ async fn come_back(engine: &Engine, runtime: &str) {
         assert_eq!(folder.keys().collect::<Vec<_>>(), ["a", "a/key"]);
         assert_eq!(folder["a"].1, 0o750);
         assert_eq!(get("/srv/link").await["link"].3, "a/key");
-        let error = engine.backend.get_archive(&id, "/srv/no").await.unwrap_err();
+        let error = engine
+            .backend
+            .get_archive(&id, "/srv/no")
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::NotFound);
         assert!(error.to_string().contains("/srv/no"), "{error}");
         engine.backend.start(&id).await.unwrap();

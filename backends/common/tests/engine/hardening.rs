@@ -4,7 +4,7 @@ use bottle_api::{Backend, Mount};
 
 use crate::{
     harness::{call, skip, test},
-    lane::{INIT, limits_hold},
+    lane::{INIT, limits_hold, tells_lack_of_memory},
 };
 
 #[test]
@@ -43,7 +43,11 @@ fn a_setuid_program_gains_nothing() {
             plan.user = Some("1000:1000".into());
             let id = engine.create(&plan).await;
             // `id` of the image's own, made setuid: would run as root without the flag.
-            let copy = engine.backend.get_archive(&id, "/usr/bin/id").await.unwrap();
+            let copy = engine
+                .backend
+                .get_archive(&id, "/usr/bin/id")
+                .await
+                .unwrap();
             let mut source = tar::Archive::new(copy.as_ref());
             let mut entry = source.entries().unwrap().next().unwrap().unwrap();
             let mut header = entry.header().clone();
@@ -114,7 +118,11 @@ fn too_much_memory_ends_it_and_says_so() {
         let status = engine.backend.wait(&id).await.unwrap();
         assert!(!status.success());
         let state = engine.backend.inspect(&id).await.unwrap();
-        assert!(state.oom_killed, "{state:?}");
+        assert_eq!(
+            state.oom_killed,
+            tells_lack_of_memory(&engine.info),
+            "{state:?}"
+        );
         assert_eq!(state.exit, Some(status));
     });
 }

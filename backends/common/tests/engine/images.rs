@@ -68,7 +68,10 @@ fn a_recipe_is_built_once_with_progress_and_label() {
         let mut recipe = recipe("echo $WORD > /word && tool >> /word");
         recipe.args.insert("WORD".into(), "given".into());
         let source = ImageSource::Recipe(recipe);
-        assert_eq!(engine.backend.has_image(&source).await.unwrap(), Some(false));
+        assert_eq!(
+            engine.backend.has_image(&source).await.unwrap(),
+            Some(false)
+        );
 
         let (cx, mut events) = listening();
         let id = engine.backend.ensure_image(&source, &cx).await.unwrap();
@@ -90,7 +93,10 @@ fn a_recipe_is_built_once_with_progress_and_label() {
             .json();
         assert_eq!(image["Config"]["Labels"]["bottle.image"], "build");
         let tag = image["RepoTags"][0].as_str().unwrap().to_owned();
-        assert!(tag.starts_with(&format!("{LOCAL}bottle/engine-tests:")), "{tag}");
+        assert!(
+            tag.starts_with(&format!("{LOCAL}bottle/engine-tests:")),
+            "{tag}"
+        );
 
         let (cx, mut events) = listening();
         let again = engine.backend.ensure_image(&source, &cx).await.unwrap();

@@ -6,7 +6,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use crate::harness::{Engine, test};
 
 pub(crate) async fn all(engine: &Engine, id: &ContainerId) -> Vec<String> {
-    let stream = engine.backend.logs(id, LogRequest::default()).await.unwrap();
+    let stream = engine
+        .backend
+        .logs(id, LogRequest::default())
+        .await
+        .unwrap();
     stream.try_collect().await.unwrap()
 }
 

@@ -92,7 +92,10 @@ pub(crate) fn settings(env: Environment<'_>) -> Result<Settings, BackendError> {
             ))
         })?;
         let connection = file.connection;
-        all.default = connection.default.filter(|it| !it.is_empty()).or(all.default);
+        all.default = connection
+            .default
+            .filter(|it| !it.is_empty())
+            .or(all.default);
         let connections = connection.connections.into_iter();
         all.destinations
             .extend(connections.map(|(name, it)| (name, it.uri)));
@@ -148,9 +151,16 @@ fn config_home(env: Environment<'_>) -> Option<PathBuf> {
 /// Where a runtime's program may be: where somebody said, else where distributions put it.
 pub(crate) fn runtime_paths(settings: &Settings, name: &str) -> Vec<PathBuf> {
     settings.runtimes.get(name).cloned().unwrap_or_else(|| {
-        ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin"]
-            .map(|folder| Path::new(folder).join(name))
-            .to_vec()
+        [
+            "/usr/bin",
+            "/usr/sbin",
+            "/usr/local/bin",
+            "/usr/local/sbin",
+            "/bin",
+            "/sbin",
+        ]
+        .map(|folder| Path::new(folder).join(name))
+        .to_vec()
     })
 }
 
@@ -207,7 +217,10 @@ mod tests {
         assert_eq!(settings.destinations["new"], "unix:///n");
         assert_eq!(settings.destinations["old"], "ssh://a/x");
         assert_eq!(settings.runtime.as_deref(), Some("runc"));
-        assert_eq!(runtime_paths(&settings, "runsc"), [PathBuf::from("/opt/runsc")]);
+        assert_eq!(
+            runtime_paths(&settings, "runsc"),
+            [PathBuf::from("/opt/runsc")]
+        );
         assert!(runtime_paths(&settings, "crun").len() > 3);
     }
 

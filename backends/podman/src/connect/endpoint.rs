@@ -103,10 +103,10 @@ fn connection(
     plain: bool,
 ) -> Result<Endpoint, BackendError> {
     let Some(uri) = settings.destinations.get(name) else {
-        return Err(
-            failed(format!("there is no podman connection `{name}` (named by {by})"))
-                .with_hint("list them with `podman system connection list`"),
-        );
+        return Err(failed(format!(
+            "there is no podman connection `{name}` (named by {by})"
+        ))
+        .with_hint("list them with `podman system connection list`"));
     };
     endpoint(uri, &format!("connection `{name}`, named by {by}"), plain)
 }
@@ -222,7 +222,9 @@ mod tests {
         assert!(World::new().socket().shown().starts_with("usual unix://"));
         let world = World::new().socket().connections("c", "unix:///c");
         assert_eq!(world.shown(), "named unix:///c");
-        let world = world.connections("", "unix:///c").set("CONTAINER_CONNECTION", "c");
+        let world = world
+            .connections("", "unix:///c")
+            .set("CONTAINER_CONNECTION", "c");
         assert_eq!(world.shown(), "named unix:///c");
         let world = world.set("CONTAINER_HOST", "unix:///h");
         assert_eq!(world.shown(), "named unix:///h");
@@ -243,7 +245,8 @@ mod tests {
         let error = world.resolve(&PodmanConfig::default()).unwrap_err();
         assert_eq!(error.kind(), BackendErrorKind::Unsupported);
         let hint = error.hint().unwrap();
-        let wanted = "ssh -nNT -p 2222 -L /tmp/podman.sock:/run/user/1000/podman/podman.sock me@far";
+        let wanted =
+            "ssh -nNT -p 2222 -L /tmp/podman.sock:/run/user/1000/podman/podman.sock me@far";
         assert!(hint.contains(wanted), "{hint}");
         assert!(world.socket().shown().starts_with("usual"));
     }
@@ -263,7 +266,9 @@ mod tests {
             assert!(error.hint().is_some(), "{error}");
         }
         assert_eq!(
-            World::new().set("CONTAINER_HOST", "tcp://127.0.0.1").shown(),
+            World::new()
+                .set("CONTAINER_HOST", "tcp://127.0.0.1")
+                .shown(),
             "named tcp://127.0.0.1"
         );
         let world = World::new().set("CONTAINER_CONNECTION", "gone");

@@ -62,7 +62,10 @@ impl Service {
                     "install Podman (https://podman.io/docs/installation), or point at a service \
                      with `CONTAINER_HOST`",
                 ),
-                _ => (BackendErrorKind::Denied, "check that the program may be run"),
+                _ => (
+                    BackendErrorKind::Denied,
+                    "check that the program may be run",
+                ),
             };
             attempt.error(kind, &error.to_string()).with_hint(hint)
         })?;
@@ -164,7 +167,11 @@ impl std::fmt::Display for Silence {
     }
 }
 
-async fn listening(child: &mut Child, socket: &Path, limit: Duration) -> Result<UnixStream, Silence> {
+async fn listening(
+    child: &mut Child,
+    socket: &Path,
+    limit: Duration,
+) -> Result<UnixStream, Silence> {
     let deadline = Instant::now() + limit;
     loop {
         if let Ok(mut stream) = UnixStream::connect(socket).await

@@ -126,7 +126,9 @@ pub(super) fn sysctls(
 ) -> impl Iterator<Item = (&'static str, &'static str)> {
     let six = (networks > 0 && means.ipv6).then_some(NO_IPV6);
     let strict = (networks > 1).then_some(STRICT_HOST);
-    six.into_iter().flatten().chain(strict.into_iter().flatten())
+    six.into_iter()
+        .flatten()
+        .chain(strict.into_iter().flatten())
 }
 
 /// A driver whose lines can be read back, whatever the engine's default is, and bounded.

@@ -12,9 +12,7 @@ pub(crate) use volumes::remove_with_volumes;
 
 use std::sync::Arc;
 
-use bottle_api::{
-    BackendError, BackendErrorKind, ContainerId, ContainerRequest, Event, OpContext,
-};
+use bottle_api::{BackendError, BackendErrorKind, ContainerId, ContainerRequest, Event, OpContext};
 use bottle_backend_common::{Attempt, check_env, check_hosts};
 use podman_api::opts::ContainerDeleteOpts;
 
@@ -75,7 +73,10 @@ pub(crate) async fn create(
         archive::put_at_root(client, attempt, &id, hosts.into()).await
     };
     if let Err(error) = finished.await {
-        let options = ContainerDeleteOpts::builder().force(true).timeout(0).build();
+        let options = ContainerDeleteOpts::builder()
+            .force(true)
+            .timeout(0)
+            .build();
         let container = client.api.containers().get(id.as_str());
         // The first error counts; what stays behind carries its owner's labels.
         let _ = client.call(attempt, container.delete(&options)).await;
@@ -113,7 +114,9 @@ async fn check_runtime(
     Err(attempt
         .error(
             BackendErrorKind::RuntimeMissing,
-            &format!("the engine knows no runtime `{wanted}`, or passes it over: it used `{found}`"),
+            &format!(
+                "the engine knows no runtime `{wanted}`, or passes it over: it used `{found}`"
+            ),
         )
         .with_hint(RUNTIME_HINT))
 }

@@ -26,7 +26,11 @@ pub(crate) async fn before_start(
         return Ok(());
     }
     let found = look(client, attempt, id).await?;
-    let networks = found.network_settings.networks.as_ref().map_or(0, |all| all.len());
+    let networks = found
+        .network_settings
+        .networks
+        .as_ref()
+        .map_or(0, |all| all.len());
     let fresh = matches!(found.state.status.as_str(), "created" | "configured");
     let runtime = Some(found.runtime.as_str());
     if networks == 0 || !fresh || !client.has_own_kernel(runtime) || !is_possible(client) {

@@ -1,9 +1,7 @@
 //! Volumes of a container. The engine's anonymous ones take no labels, so these have names that
 //! nobody else has, and go with their container all the same.
 
-use bottle_api::{
-    BackendError, BackendErrorKind, ContainerRequest, Mount, label,
-};
+use bottle_api::{BackendError, BackendErrorKind, ContainerRequest, Mount, label};
 use bottle_backend_common::{Attempt, checked, is_gone};
 use podman_api::opts::{ContainerDeleteOpts, VolumeCreateOpts};
 
@@ -25,13 +23,19 @@ pub(super) async fn create(
     let path = format!("/images/{}/json", checked_image(request.image.as_str())?);
     let image: raw::Image = client.get(attempt, &path).await.map_err(|error| {
         if is_gone(&error) {
-            attempt.error(BackendErrorKind::ImageMissing, "the image is not on this engine")
+            attempt.error(
+                BackendErrorKind::ImageMissing,
+                "the image is not on this engine",
+            )
         } else {
             error
         }
     })?;
     let mut volumes = Vec::new();
-    for target in targets(request, image.config.volumes.unwrap_or_default().into_keys()) {
+    for target in targets(
+        request,
+        image.config.volumes.unwrap_or_default().into_keys(),
+    ) {
         let name = format!("bottle-{:032x}", rand::random::<u128>());
         let options = VolumeCreateOpts::builder()
             .name(&name)
@@ -49,10 +53,7 @@ pub(super) async fn create(
 }
 
 /// Where volumes go: the plan's, then the image's where the plan has nothing.
-fn targets(
-    request: &ContainerRequest<'_>,
-    declared: impl Iterator<Item = String>,
-) -> Vec<String> {
+fn targets(request: &ContainerRequest<'_>, declared: impl Iterator<Item = String>) -> Vec<String> {
     let mounts = &request.plan.mounts;
     let target = |mount: &Mount| match mount {
         Mount::Bind { target, .. } | Mount::Volume { target } | Mount::Tmpfs { target, .. } => {
@@ -124,7 +125,9 @@ async fn remove_ours(
         if !labels.contains_key(label::SESSION) {
             return Ok(());
         }
-        client.call(attempt, client.api.volumes().get(name).delete()).await
+        client
+            .call(attempt, client.api.volumes().get(name).delete())
+            .await
     };
     match removed.await {
         Err(error) if is_gone(&error) => Ok(()),
@@ -135,9 +138,7 @@ async fn remove_ours(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bottle_api::{
-        ContainerPlan, ImageId, ImagePlan, InstanceId, Ownership, Role, SessionId,
-    };
+    use bottle_api::{ContainerPlan, ImageId, ImagePlan, InstanceId, Ownership, Role, SessionId};
 
     #[test]
     fn an_images_volumes_come_where_the_plan_has_nothing() {

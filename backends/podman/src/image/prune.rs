@@ -35,7 +35,10 @@ pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>,
             .labels
             .is_some_and(|labels| labels.contains_key(label::IMAGE)),
     });
-    prune_unused(images.collect(), &used, dry_run, |name| remove(client, name)).await
+    prune_unused(images.collect(), &used, dry_run, |name| {
+        remove(client, name)
+    })
+    .await
 }
 
 /// Whether it is gone now. One that others were built on, or that a container began to use

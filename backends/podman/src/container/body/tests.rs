@@ -88,7 +88,10 @@ fn every_network_has_its_address_and_none_has_version_six() {
         ipv6: false,
         ..means()
     };
-    assert_eq!(sent(&without, &plan, &networks[..1])["sysctl"], serde_json::json!({}));
+    assert_eq!(
+        sent(&without, &plan, &networks[..1])["sysctl"],
+        serde_json::json!({})
+    );
 }
 
 #[test]
@@ -128,7 +131,10 @@ fn limits_follow_the_plan_gvisors_needs_and_what_the_machine_gives() {
         own_kernel: true,
         ..means()
     };
-    assert_eq!(sent(&gvisor, &plan, &[])["resource_limits"]["pids"]["limit"], 512);
+    assert_eq!(
+        sent(&gvisor, &plan, &[])["resource_limits"]["pids"]["limit"],
+        512
+    );
     plan.limits.nofile = Some(16384);
     let weak = Means {
         limits_missing: vec!["memory", "pids", "cpus"],
@@ -213,5 +219,8 @@ fn no_init_where_the_engine_has_none() {
     plan.hardening.init = false;
     plan.hardening.no_new_privileges = false;
     let body = sent(&means(), &plan, &[]);
-    assert_eq!((&body["init"], &body["no_new_privileges"]), (&false.into(), &false.into()));
+    assert_eq!(
+        (&body["init"], &body["no_new_privileges"]),
+        (&false.into(), &false.into())
+    );
 }
