@@ -204,6 +204,7 @@ fn says_not_running(text: &str) -> bool {
         "no such process",
         "already finished",
         "cannot resize a stopped",
+        "can only resize created or running",
     ]
     .iter()
     .any(|words| text.contains(words))

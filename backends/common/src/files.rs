@@ -20,6 +20,8 @@ pub struct Place {
     pub sealed: bool,
     /// What is unpacked at `/` reaches the mounts below it.
     pub writes_through: bool,
+    /// The engine writes into no mount either.
+    pub sealed_mounts: bool,
     /// Mounts that can be written to.
     pub mounts: Vec<String>,
 }
@@ -48,7 +50,11 @@ pub async fn put_files(
     if !place.read_only && !place.sealed && at_once {
         return files.upload("/", archive).await;
     }
-    let Split { parts, rest } = split::split(&archive, &place.mounts).map_err(|error| {
+    let Split {
+        parts,
+        rest,
+        in_mounts,
+    } = split::split(&archive, &place.mounts).map_err(|error| {
         attempt.error(
             BackendErrorKind::Other,
             &format!("the archive cannot be read: {error}"),
@@ -74,6 +80,9 @@ pub async fn put_files(
     } else {
         inside::put(files, attempt, rest).await?;
     }
+    if place.sealed_mounts {
+        return inside::put(files, attempt, in_mounts).await;
+    }
     for (mount, part) in parts {
         files.upload(&mount, part).await?;
     }
@@ -87,7 +96,7 @@ pub async fn get_files(
     place: &Place,
     path: &str,
 ) -> Result<Bytes, BackendError> {
-    if place.sealed && !split::in_a_mount(path, &place.mounts) {
+    if place.sealed && (place.sealed_mounts || !split::in_a_mount(path, &place.mounts)) {
         return inside::get(files, attempt, path).await;
     }
     files.download(path).await

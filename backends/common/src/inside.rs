@@ -111,8 +111,8 @@ fn done(attempt: &Attempt<'_>, output: &ExecOutput) -> Result<(), BackendError> 
             .error(
                 BackendErrorKind::Unsupported,
                 &format!(
-                    "a running container under gVisor keeps its files to itself, and no `tar` \
-                     inside can help: {said}"
+                    "a running container that keeps its files to itself (under gVisor, or \
+                     read-only) needs a `tar` inside: {said}"
                 ),
             )
             .with_hint("put the files before the start, or into a volume"));

@@ -12,6 +12,8 @@ use bytes::Bytes;
 pub(crate) struct Split {
     /// A mount, and the archive to unpack there.
     pub(crate) parts: Vec<(String, Bytes)>,
+    /// The same, entry by entry, for those who unpack at `/`.
+    pub(crate) in_mounts: Vec<Piece>,
     /// What lies in no mount, in order.
     pub(crate) rest: Vec<Piece>,
 }
@@ -38,7 +40,7 @@ pub(crate) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
     // The deepest mount that holds a path is the one that counts.
     parts.sort_by_key(|(_, root, _)| std::cmp::Reverse(root.components().count()));
 
-    let mut rest = Vec::new();
+    let (mut rest, mut in_mounts) = (Vec::new(), Vec::new());
     let mut reader = tar::Archive::new(archive);
     for entry in reader.entries()? {
         let mut entry = entry?;
@@ -50,12 +52,15 @@ pub(crate) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
             .iter_mut()
             .find(|(_, root, _)| path.starts_with(root.as_path()))
         {
-            Some((_, root, part)) => part.extend(copy(&mut entry, &path, root)?),
-            None => rest.push(Piece {
-                owner: (entry.header().uid()?, entry.header().gid()?),
-                bytes: copy(&mut entry, &path, Path::new(""))?,
-                path,
-            }),
+            Some((_, root, part)) => {
+                let piece = piece(&mut entry, path)?;
+                let mut again = tar::Archive::new(piece.bytes.as_slice());
+                if let Some(entry) = again.entries()?.next() {
+                    part.extend(copy(&mut entry?, &piece.path, root)?);
+                }
+                in_mounts.push(piece);
+            }
+            None => rest.push(piece(&mut entry, path)?),
         }
     }
     let parts = parts
@@ -67,7 +72,16 @@ pub(crate) fn split(archive: &[u8], mounts: &[String]) -> io::Result<Split> {
         });
     Ok(Split {
         parts: parts.collect(),
+        in_mounts,
         rest,
+    })
+}
+
+fn piece<R: Read>(entry: &mut tar::Entry<'_, R>, path: PathBuf) -> io::Result<Piece> {
+    Ok(Piece {
+        owner: (entry.header().uid()?, entry.header().gid()?),
+        bytes: copy(entry, &path, Path::new(""))?,
+        path,
     })
 }
 

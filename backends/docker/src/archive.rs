@@ -42,6 +42,7 @@ impl Container<'_> {
             read_only: host.readonly_rootfs == Some(true),
             sealed: running && client.has_own_kernel(&runtime).await?,
             writes_through: true,
+            sealed_mounts: false,
             mounts: found
                 .mounts
                 .into_iter()

@@ -34,11 +34,15 @@ struct Container<'a> {
 impl Container<'_> {
     async fn place(&self) -> Result<Place, BackendError> {
         let found = look(self.client, self.attempt, self.id).await?;
+        let own_kernel = self.client.has_own_kernel(Some(&found.runtime));
         Ok(Place {
             read_only: found.host_config.readonly_rootfs,
-            sealed: found.state.running && self.client.has_own_kernel(Some(&found.runtime)),
+            sealed: found.state.running && own_kernel,
             // Before the start, the engine unpacks below the mounts, not into them.
             writes_through: found.state.running,
+            // A gVisor sandbox shows it other mounts than the container's. And read-only, it cannot
+            // make the folder that leads to a mount, and does not see that it is there.
+            sealed_mounts: found.state.running && (own_kernel || found.host_config.readonly_rootfs),
             mounts: found
                 .mounts
                 .into_iter()

@@ -23,6 +23,9 @@ pub(crate) fn trying<'a>(operation: &'static str, subject: &'a str) -> Attempt<'
     Attempt::new(&DIALECT, operation, subject)
 }
 
+/// podman-api takes for an error that something is as it shall be already.
+pub(crate) const SO_ALREADY: &str = "it is so already";
+
 /// What podman-api reports, as this crate's errors.
 pub(crate) trait Failed {
     fn failed(&self, error: &PodmanApi) -> BackendError;
@@ -30,6 +33,7 @@ pub(crate) trait Failed {
 impl Failed for Attempt<'_> {
     fn failed(&self, error: &PodmanApi) -> BackendError {
         match error {
+            PodmanApi::Fault { code, .. } if code.as_u16() == 304 => self.refused(304, SO_ALREADY),
             PodmanApi::Fault { code, message } => self.refused(code.as_u16(), &undoubled(message)),
             PodmanApi::IO(error) => self.io(error),
             PodmanApi::SerdeJsonError(error) => self.not_understood(&error.to_string()),

@@ -5,8 +5,12 @@
 //! (`addGateway := !Internal || DNSEnabled`): an internal one without names has none.
 
 use bottle_api::{BackendError, BackendErrorKind, NetworkId, NetworkRequest};
+use bottle_backend_common::Attempt;
 use ipnet::IpNet;
-use podman_api::{models::Subnet, opts::NetworkCreateOpts};
+use podman_api::{
+    models::Subnet,
+    opts::{ContainerListFilter, ContainerListOpts, NetworkCreateOpts},
+};
 
 use crate::{client::Client, error::trying};
 
@@ -50,6 +54,32 @@ pub(crate) async fn create(
             ))
         }
     }
+}
+
+/// Podman looks for containers on a network by the name in the request alone, and removes a network
+/// that is asked for by its id from under them.
+pub(crate) async fn check_unused(
+    client: &Client,
+    attempt: &Attempt<'_>,
+    id: &str,
+) -> Result<(), BackendError> {
+    let network = client.api.networks().get(id);
+    let name = client.call(attempt, network.inspect()).await?.name;
+    let filter = ContainerListFilter::Network(name.unwrap_or_else(|| id.to_owned()));
+    let options = ContainerListOpts::builder()
+        .all(true)
+        .filter([filter])
+        .build();
+    let users = client
+        .call(attempt, client.api.containers().list(&options))
+        .await?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(attempt.error(
+        BackendErrorKind::Other,
+        &format!("network is being used by {} container(s)", users.len()),
+    ))
 }
 
 fn has_gateway(subnets: Option<&[Subnet]>) -> bool {

@@ -7,7 +7,7 @@ use podman_api::opts::{
     VolumeListOpts,
 };
 
-use crate::{client::Client, container, error::trying};
+use crate::{client::Client, container, error::trying, network};
 
 pub(crate) async fn list(
     client: &Client,
@@ -134,6 +134,7 @@ async fn remove_once(
     match kind {
         ResourceKind::Container => container::remove_with_volumes(client, attempt, id).await,
         ResourceKind::Network => {
+            network::check_unused(client, attempt, id).await?;
             let network = client.api.networks().get(id);
             client.call(attempt, network.delete()).await.map(drop)
         }

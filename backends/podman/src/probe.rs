@@ -21,6 +21,8 @@ pub(crate) mod fact {
     pub(crate) const LIMITS_MISSING: &str = "limits_missing";
     /// The host drops packets whose answer would take another way.
     pub(crate) const STRICT_PATHS: &str = "strict_paths";
+    /// Version of the control groups.
+    pub(crate) const CGROUPS: &str = "cgroups";
     /// What makes the networks: only netavark's are known.
     pub(crate) const NETWORKS: &str = "networks";
     /// The size of an exec's terminal is given before it starts, as with every release.
@@ -110,6 +112,7 @@ pub(crate) fn describe(client: &Client, machine: &Machine) -> BackendInfo {
         }
     };
     fact(fact::API, info.version.version.clone());
+    fact(fact::CGROUPS, host.cgroup_version.clone());
     fact(fact::NETWORKS, host.network_backend.clone());
     fact(fact::OWN_KERNEL, own_kernels.join(" "));
     fact(fact::SEALED, sealed);
@@ -179,6 +182,10 @@ fn from_info(info: &Info, init: bool) -> Vec<String> {
         host.security.rootless && host.cgroup_version != "v2",
         "the engine runs without root on control groups of version 1: limits are not enforced \
          (boot with `systemd.unified_cgroup_hierarchy=1`)",
+    );
+    note(
+        !host.security.rootless && host.cgroup_version == "v1",
+        "control groups of version 1: that a container ended for lack of memory is not told",
     );
     note(
         host.oci_runtime.name == "crun" && host.cgroup_version != "v2",

@@ -274,6 +274,8 @@ pub(crate) struct Created {
 pub(crate) struct Container {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The program of the main process.
+    pub(crate) path: String,
     #[serde(rename = "OCIRuntime")]
     pub(crate) runtime: String,
     pub(crate) state: State,

@@ -4,7 +4,7 @@ use bottle_api::{Backend, Mount};
 
 use crate::{
     harness::{call, skip, test},
-    lane::{INIT, limits_hold},
+    lane::{INIT, limits_hold, tells_lack_of_memory},
 };
 
 #[test]
@@ -120,7 +120,11 @@ fn too_much_memory_ends_it_and_says_so() {
         let status = engine.backend.wait(&id).await.unwrap();
         assert!(!status.success());
         let state = engine.backend.inspect(&id).await.unwrap();
-        assert!(state.oom_killed, "{state:?}");
+        assert_eq!(
+            state.oom_killed,
+            tells_lack_of_memory(&engine.info),
+            "{state:?}"
+        );
         assert_eq!(state.exit, Some(status));
     });
 }

@@ -48,6 +48,11 @@ pub(crate) fn limits_hold(_: &BackendInfo) -> bool {
     true
 }
 
+/// Every release says so.
+pub(crate) fn tells_lack_of_memory(_: &BackendInfo) -> bool {
+    true
+}
+
 /// Whether an exec's terminal has its size from the start: API 1.42.
 pub(crate) fn size_at_start(info: &BackendInfo) -> bool {
     info.facts["api"].as_str() >= "1.42"

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::seal;
 use crate::{
     client::{Client, within},
-    error::trying,
+    error::{SO_ALREADY, trying},
     raw,
 };
 
@@ -24,8 +24,19 @@ pub(crate) async fn start(client: &Client, id: &ContainerId) -> Result<(), Backe
     seal::before_start(client, attempt, id).await?;
     let container = client.api.containers().get(id.as_str());
     let started = client.call(attempt, container.start(None)).await;
-    unless_so_already(started).map_err(with_path_hint)
+    match unless_so_already(started) {
+        Err(error) if error.to_string().contains(SAYS_NOTHING) => {
+            let program = look(client, attempt, id).await?.path;
+            let message = format!("gVisor could not start `{program}`: {error}");
+            Err(attempt
+                .error(error.kind(), &message)
+                .with_hint("the command is not in the image, or not on its `PATH`"))
+        }
+        other => other.map_err(with_path_hint),
+    }
 }
+/// How gVisor refuses a program through this engine.
+const SAYS_NOTHING: &str = "failed: exit status 128";
 
 /// Everything about a container that is asked for here.
 pub(crate) async fn look(
@@ -80,15 +91,12 @@ pub(crate) async fn stop(
     }
 }
 
-/// podman-api takes "it is so already" for an error.
 fn unless_so_already(done: Result<(), BackendError>) -> Result<(), BackendError> {
     match done {
         Err(error) if error.to_string().ends_with(SO_ALREADY) => Ok(()),
         other => other,
     }
 }
-/// How podman-api words status 304.
-const SO_ALREADY: &str = "`: Not Modified";
 
 /// Waits for the end, of a container that was not started yet too.
 pub(crate) async fn wait(client: &Client, id: &ContainerId) -> Result<ExitStatus, BackendError> {
@@ -137,7 +145,7 @@ mod tests {
     #[test]
     fn running_already_is_no_error() {
         let attempt = trying("start container", "x");
-        assert!(unless_so_already(Err(attempt.refused(304, "Not Modified"))).is_ok());
+        assert!(unless_so_already(Err(attempt.refused(304, SO_ALREADY))).is_ok());
         assert!(unless_so_already(Err(attempt.refused(500, "boom"))).is_err());
     }
 }

@@ -1,13 +1,14 @@
 //! Building with the engine's own builder, from an archive in memory or on disk.
 
+use std::io::Seek;
+
 use bottle_api::{BackendError, BackendErrorKind, ImageId, OpContext, PullPolicy};
 use bottle_backend_common::{
     Archive, Attempt, BuildLog, BuildSource, ImageReference, ImageStore as _, accepted,
     base_images, find_image, image_labels,
 };
-use bytes::Bytes;
 use futures_util::TryStreamExt;
-use http_body_util::{BodyStream, StreamBody};
+use http_body_util::StreamBody;
 use hyper::{
     Method, Request,
     body::Frame,
@@ -15,10 +16,10 @@ use hyper::{
 };
 use tokio_util::io::ReaderStream;
 
-use super::reports::Reports;
+use super::reports::each_report;
 use crate::{
     client::{Client, within},
-    raw::{Report, encoded},
+    raw::encoded,
 };
 
 const CHUNK: usize = 256 * 1024;
@@ -36,11 +37,44 @@ pub(super) async fn build(
         .dockerfile_text()
         .map_err(|error| attempt.packing(&error))?;
     fetch_bases(client, &text, cx).await?;
-    let file = tokio::fs::File::from_std(archive.file);
-    let body = ReaderStream::with_capacity(file, CHUNK).map_ok(Frame::data);
-    let mut request = Request::new(StreamBody::new(body));
+    let layers = !matches!(source, BuildSource::Derive(..));
+    let built = once(client, attempt, source, &archive, tag, layers, cx).await;
+    match built {
+        // The look for layers of earlier builds stumbles over an image that is just being removed.
+        Err(error) if layers && error.to_string().contains(STUMBLED) => {
+            once(client, attempt, source, &archive, tag, false, cx).await?;
+        }
+        other => other?,
+    }
+    find_image(client, tag)
+        .await?
+        .ok_or_else(|| attempt.error(BackendErrorKind::BuildFailed, "the build gave no image"))
+}
+
+/// The builder's words for a search that failed, not a step.
+const STUMBLED: &str = "checking if cached image exists";
+
+async fn once(
+    client: &Client,
+    attempt: &Attempt<'_>,
+    source: &BuildSource,
+    archive: &Archive,
+    tag: &str,
+    layers: bool,
+    cx: &OpContext,
+) -> Result<(), BackendError> {
+    let reader = archive.file.try_clone().and_then(|mut file| {
+        file.rewind()?;
+        Ok(ReaderStream::with_capacity(
+            tokio::fs::File::from_std(file),
+            CHUNK,
+        ))
+    });
+    let reader =
+        reader.map_err(|error| attempt.error(BackendErrorKind::Other, &error.to_string()))?;
+    let mut request = Request::new(StreamBody::new(reader.map_ok(Frame::data)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = path(source, tag)
+    *request.uri_mut() = path(source, tag, layers)
         .parse()
         .map_err(|_| attempt.error(BackendErrorKind::Other, "it has no proper address"))?;
     request
@@ -50,39 +84,24 @@ pub(super) async fn build(
     within(client.image_limit, attempt, async {
         let sent = async { accepted(client.transport.send(request).await?).await };
         let response = sent.await.map_err(|refusal| attempt.refusal(&refusal))?;
-        let mut body = BodyStream::new(response.into_body());
-        let mut reports = Reports::default();
-        loop {
-            let piece: Option<Frame<Bytes>> = body
-                .try_next()
-                .await
-                .map_err(|error| attempt.lost(&error))?;
-            let last = piece.is_none();
-            let bytes = piece.and_then(|frame| frame.into_data().ok());
-            for report in reports.take(bytes.as_deref().unwrap_or_default(), last) {
-                let report: Report =
-                    report.map_err(|error| attempt.not_understood(&error.to_string()))?;
-                log.take(&report.stream, cx);
-                if !report.error.is_empty() {
-                    return Err(log.failed(attempt, &attempt.refused(500, &report.error)));
-                }
+        each_report(attempt, response, |report| {
+            log.take(&report.stream, cx);
+            if report.error.is_empty() {
+                Ok(())
+            } else {
+                Err(log.failed(attempt, &attempt.refused(500, &report.error)))
             }
-            if last {
-                return Ok(());
-            }
-        }
+        })
+        .await
     })
-    .await?;
-    find_image(client, tag)
-        .await?
-        .ok_or_else(|| attempt.error(BackendErrorKind::BuildFailed, "the build gave no image"))
+    .await
 }
 
-fn path(source: &BuildSource, tag: &str) -> String {
+fn path(source: &BuildSource, tag: &str, layers: bool) -> String {
     let input = source.input();
     let json = |value: serde_json::Value| encoded(&value.to_string());
     let mut path = format!(
-        "/build?dockerfile={}&t={}&labels={}&buildargs={}&layers=true&rm=true&forcerm=true\
+        "/build?dockerfile={}&t={}&labels={}&buildargs={}&layers={layers}&rm=true&forcerm=true\
          &httpproxy=false&pullpolicy=missing&outputformat={}",
         encoded(&input.dockerfile()),
         encoded(tag),

@@ -5,11 +5,9 @@ use bottle_backend_common::{
     ImageReference, accepted, credentials_of, find_image, missing_image, pull_failed, request,
 };
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use http_body_util::BodyStream;
 use hyper::{Method, header::HeaderName};
 
-use super::{header_entry, header_value, reports::Reports};
+use super::{header_entry, header_value, reports::each_report};
 use crate::{
     client::{Client, within},
     error::{DIALECT, trying},
@@ -39,34 +37,22 @@ pub(super) async fn pull(
     let pulled = within(client.image_limit, attempt, async {
         let sent = async { accepted(client.transport.send(request).await?).await };
         let response = sent.await.map_err(|refusal| attempt.refusal(&refusal))?;
-        let mut body = BodyStream::new(response.into_body());
-        let mut reports = Reports::default();
-        loop {
-            let piece = body
-                .try_next()
-                .await
-                .map_err(|error| attempt.lost(&error))?;
-            let last = piece.is_none();
-            let bytes = piece.and_then(|frame| frame.into_data().ok());
-            for report in reports.take(bytes.as_deref().unwrap_or_default(), last) {
-                let report = report.map_err(|error| attempt.not_understood(&error.to_string()))?;
-                if !report.error.is_empty() {
-                    return Err(attempt.refused(500, &report.error));
-                }
-                let said = report.stream.trim();
-                if !said.is_empty() {
-                    cx.events.emit(Event::Progress {
-                        task: format!("pull {shown}"),
-                        detail: said.to_owned(),
-                        current: None,
-                        total: None,
-                    });
-                }
+        each_report(attempt, response, |report| {
+            if !report.error.is_empty() {
+                return Err(attempt.refused(500, &report.error));
             }
-            if last {
-                return Ok(());
+            let said = report.stream.trim();
+            if !said.is_empty() {
+                cx.events.emit(Event::Progress {
+                    task: format!("pull {shown}"),
+                    detail: said.to_owned(),
+                    current: None,
+                    total: None,
+                });
             }
-        }
+            Ok(())
+        })
+        .await
     });
     pulled
         .await

@@ -61,13 +61,19 @@ pub(crate) fn limits_hold(_: &BackendInfo) -> bool {
     true
 }
 
+/// The engine does not see it on control groups of version 1.
+pub(crate) fn tells_lack_of_memory(info: &BackendInfo) -> bool {
+    info.facts["cgroups"] == "v2"
+}
+
 /// Every release gives an exec's terminal its size from the start.
 pub(crate) fn size_at_start(_: &BackendInfo) -> bool {
     true
 }
 
 pub(crate) fn check_log(config: &serde_json::Value) {
-    assert_eq!(config["Type"], "k8s-file");
+    // What Docker's API calls `k8s-file`.
+    assert_eq!(config["Type"], "json-file");
 }
 
 /// The engine's user may look everywhere.
