@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bollard::models::SystemInfo;
-use bottle_api::BackendInfo;
+use bottle_api::{BackendInfo, PreferredRuntime};
 use bottle_backend_common::{Address, Machine, has_own_kernel};
 
 use crate::{client::Server, connect::Endpoint};
@@ -41,6 +41,12 @@ pub(crate) fn describe(
     described
         .runtimes
         .extend(runtimes.map(|(name, _)| name.clone()));
+    described.preferred_runtime = Some(PreferredRuntime {
+        name: "runsc".to_owned(),
+        install: "install gVisor (on Debian: `apt-get install runsc`), register it with `sudo \
+                  runsc install` and restart the engine"
+            .to_owned(),
+    });
     let own_kernel = own_kernels(info);
     let least = own_kernel
         .iter()
@@ -207,6 +213,7 @@ mod tests {
         assert_eq!(described.facts[fact::OWN_KERNEL], "gv");
         assert_eq!(described.min_pids, [("gv".to_owned(), 512)].into());
         assert_eq!(described.cpus, Some(2));
+        assert_eq!(described.auto_runtime(), "runc", "`gv` has another name");
         assert!(!described.facts.contains_key(fact::STRICT_PATHS));
         assert!(!described.facts.contains_key(fact::LIMITS_MISSING));
     }

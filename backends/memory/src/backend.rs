@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bottle_api::{
     Backend, BackendError, BackendErrorKind, BackendInfo, BoxStream, ContainerId, ContainerRequest,
     ContainerState, Derive, ExecRequest, ExitStatus, Guarantee, ImageId, ImageSource, LogRequest,
-    NetworkId, NetworkRequest, OpContext, OwnedResource, OwnedSelector, PluginBuild, Process,
-    Removed, Role, Statement, Stdio,
+    NetworkId, NetworkRequest, OpContext, OwnedResource, OwnedSelector, PluginBuild,
+    PreferredRuntime, Process, Removed, Role, Statement, Stdio,
 };
 use bytes::Bytes;
 
@@ -54,6 +54,10 @@ impl Backend for Memory {
             let default = config.runtimes.first().cloned().unwrap_or_default();
             let mut info = BackendInfo::new("Memory 1.0", "memory:", default);
             info.runtimes = config.runtimes.iter().cloned().collect();
+            info.preferred_runtime = Some(PreferredRuntime {
+                name: config.preferred_runtime.clone(),
+                install: format!("add `{}` to `runtimes`", config.preferred_runtime),
+            });
             info.min_pids.clone_from(&config.min_pids);
             info.cpus = config.cpus;
             Ok(info)

@@ -14,6 +14,8 @@ use crate::Memory;
 pub struct MemoryConfig {
     /// OCI runtimes it knows; the first is the default.
     pub runtimes: Vec<String>,
+    /// The one that `auto` takes where it is there.
+    pub preferred_runtime: String,
     /// Fewest processes a container may be limited to, by runtime.
     pub min_pids: BTreeMap<String, u64>,
     /// CPUs that it says it has.
@@ -33,6 +35,7 @@ impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             runtimes: vec!["runc".to_owned()],
+            preferred_runtime: "runsc".to_owned(),
             min_pids: BTreeMap::from([("runsc".to_owned(), 512)]),
             cpus: Some(4),
             missing_images: vec![],

@@ -11,9 +11,9 @@ use crate::{args::InitArgs, context::Context, output::Failure};
 pub(super) fn run(cx: &Context, args: &InitArgs) -> Result<End, Failure> {
     let loader = cx.loader(Flags::default(), TrustMode::Report)?;
     let (path, text) = if args.project {
-        (loader.cwd.join("bottle.toml"), init::PROJECT)
+        (loader.cwd.join("bottle.toml"), init::PROJECT.to_owned())
     } else {
-        (loader.dirs.user_config(), init::USER)
+        (loader.dirs.user_config(), init::user(&cx.registry))
     };
     let known = |agent: &AgentSpec| agent.name == args.agent;
     if !cx.presets.iter().any(known) {
@@ -25,7 +25,7 @@ pub(super) fn run(cx: &Context, args: &InitArgs) -> Result<End, Failure> {
             )),
         );
     }
-    match init::write(&path, &init::with_agent(text, &args.agent)) {
+    match init::write(&path, &init::with_agent(&text, &args.agent)) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(

@@ -26,6 +26,9 @@ pub struct BackendInfo {
     pub runtimes: BTreeSet<String>,
     /// The one used when none is named.
     pub default_runtime: String,
+    /// The one `auto` takes where it is among them, and what to do where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_runtime: Option<PreferredRuntime>,
     /// Fewest processes and threads a container may be limited to, by runtime: its own count.
     /// A runtime that is not named needs none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -57,6 +60,7 @@ impl BackendInfo {
             endpoint: endpoint.into(),
             runtimes: [default_runtime.clone()].into(),
             default_runtime,
+            preferred_runtime: None,
             min_pids: BTreeMap::new(),
             cpus: None,
             rootless: false,
@@ -65,6 +69,23 @@ impl BackendInfo {
             facts: BTreeMap::new(),
         }
     }
+
+    /// The runtime that `auto` takes: the preferred one where it is there, else the default.
+    pub fn auto_runtime(&self) -> &str {
+        let preferred = self.preferred_runtime.as_ref().map(|one| &one.name);
+        preferred
+            .filter(|name| self.runtimes.contains(*name))
+            .unwrap_or(&self.default_runtime)
+    }
+}
+
+/// A runtime that isolates better than the default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreferredRuntime {
+    /// Its name, as the engine would know it.
+    pub name: String,
+    /// How one gets it, as a hint: `install it (...) and restart the engine`.
+    pub install: String,
 }
 
 /// What every acting call gets besides its own arguments. Grows without breaking the trait.

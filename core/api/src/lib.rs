@@ -32,7 +32,7 @@ pub use async_trait::async_trait;
 pub use backend::Backend;
 pub use backend_data::{
     BackendInfo, ContainerRequest, ContainerState, LogRequest, NetworkRequest, OpContext,
-    OwnedResource, OwnedSelector, Removed, ResolvedAttachment, ResourceKind,
+    OwnedResource, OwnedSelector, PreferredRuntime, Removed, ResolvedAttachment, ResourceKind,
 };
 pub use config::{ConfigError, PluginTable};
 pub use egress::{

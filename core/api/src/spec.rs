@@ -54,7 +54,8 @@ pub struct LaunchSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuntimeChoice {
-    /// `runsc` when the engine has it, else the engine's default. The default.
+    /// The one the backend prefers when the engine has it, else the engine's default. The
+    /// default.
     #[default]
     Auto,
     /// This one, or an error.

@@ -1,5 +1,5 @@
 //! What holds when nothing says otherwise. The only place of the core that names a product:
-//! the default chain is data.
+//! the default chain and the runtime that a repository may ask for are data.
 
 use bottle_api::{RuntimeChoice, WorkspaceMode};
 use ipnet::Ipv4Net;
@@ -11,6 +11,9 @@ use crate::{
 
 /// The default chain, from the agent outward.
 pub(crate) const PROXIES: &[&str] = &["mitmproxy", "pipelock"];
+
+/// A runtime that is known to be no weaker than the automatic choice, on every engine.
+pub(crate) const STRONG_RUNTIME: &str = "runsc";
 
 /// Where the working folder is inside.
 pub(crate) const TARGET: &str = "/workspace";

@@ -66,7 +66,7 @@ impl<'a> Word<'a> {
             "" => self.refuse(
                 "the runtime is empty",
                 "empty",
-                "write `auto`, or a name the engine knows, such as `runsc`",
+                "write `auto`, or a name the engine knows; `bottle doctor` lists them",
             ),
             name => Some(self.accept(RuntimeChoice::Named(name.to_owned()))),
         }

@@ -109,12 +109,7 @@ fn answering(backend: &dyn Backend, info: &BackendInfo, report: &mut Report) {
     for note in &info.notes {
         report.warn(name, note.clone());
     }
-    let runtime = if info.runtimes.contains("runsc") {
-        "runsc"
-    } else {
-        &info.default_runtime
-    };
-    for statement in backend.guarantees(info, runtime) {
+    for statement in backend.guarantees(info, info.auto_runtime()) {
         withheld(name, &statement, report);
     }
 }

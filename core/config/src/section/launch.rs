@@ -16,8 +16,8 @@ pub(crate) struct Launch {
     pub(crate) name: Option<Located<String>>,
     /// The backend. Without one, the first that answers.
     pub(crate) backend: Option<Located<String>>,
-    /// The OCI runtime of the agent. `auto` is `runsc` where the engine has it, else the engine's
-    /// default; any other name is required.
+    /// The OCI runtime of the agent. `auto` is the one its backend prefers where the engine has
+    /// it, else the engine's default; any other name is required.
     #[schemars(with = "Option<String>")]
     pub(crate) runtime: Option<Located<RuntimeChoice>>,
     /// The proxies, from the agent outward. `[]` is a bottle without network.

@@ -92,9 +92,8 @@ fn launch(project: &Sections, ground: &Ground<'_>, found: &mut Found) {
     }
     if let (Some(new), Some(old), None) = (&project.launch.runtime, &below.runtime, &above.runtime)
     {
-        // The one runtime that is known to be no weaker than the automatic choice.
-        let stronger = old.value == RuntimeChoice::Auto
-            && new.value == RuntimeChoice::Named("runsc".to_owned());
+        let strong = RuntimeChoice::Named(crate::defaults::STRONG_RUNTIME.to_owned());
+        let stronger = old.value == RuntimeChoice::Auto && new.value == strong;
         if new.value != old.value && !stronger {
             found.add("launch.runtime", "may isolate less", &new.source);
         }

@@ -1,5 +1,6 @@
 //! What is generated or handed out: the schema, the templates, what `show` prints.
 
+use bottle_api::Registry;
 use bottle_config::{init, schema};
 use serde_json::{Value, json};
 
@@ -22,6 +23,10 @@ fn valid(schema: &Value, text: &str) -> Result<(), String> {
         .map_err(|error| format!("{error:#}"))
 }
 
+fn user() -> String {
+    init::user(&samples::registry())
+}
+
 fn whole() -> Value {
     schema(&samples::registry(), &samples::presets())
 }
@@ -29,7 +34,7 @@ fn whole() -> Value {
 #[test]
 fn the_schema_accepts_what_loads() {
     let schema = whole();
-    for text in [EVERYTHING, init::USER, init::PROJECT, ""] {
+    for text in [EVERYTHING, &user(), init::PROJECT, ""] {
         valid(&schema, text).unwrap();
         let world = World::new()
             .user(text)
@@ -155,7 +160,7 @@ fn the_schema_names_what_there_is() {
 
 #[test]
 fn templates_load_and_name_the_agent() {
-    for (template, user) in [(init::USER, true), (init::PROJECT, false)] {
+    for (template, user) in [(&*user(), true), (init::PROJECT, false)] {
         let text = init::with_agent(template, "codex");
         let world = World::new();
         let world = if user {
@@ -168,10 +173,35 @@ fn templates_load_and_name_the_agent() {
     }
 }
 
+/// A third party's command offers its own plugins, and none that it has not.
+#[test]
+fn the_template_names_the_plugins_there_are() {
+    let mut registry = Registry::empty();
+    registry.add_backend(&samples::OTHER).unwrap();
+    let text = init::user(&registry);
+    assert!(text.contains("# backend = \"other\" "), "{text}");
+    assert!(text.contains("# [backend.other] "), "{text}");
+    for foreign in [
+        "docker",
+        "mitmproxy",
+        "pipelock",
+        "runsc",
+        "{backend",
+        "{proxies",
+        "{tables",
+    ] {
+        assert!(!text.contains(foreign), "{foreign}: {text}");
+    }
+    let full = user();
+    let line = "# proxies = [\"mitmproxy\", \"pipelock\"]   # from the agent outward";
+    assert!(full.contains(line), "{full}");
+    assert!(full.contains("# [proxy.pipelock] "), "{full}");
+}
+
 /// Lines that a user would uncomment are right, too.
 #[test]
 fn commented_examples_load() {
-    for template in [init::USER, init::PROJECT] {
+    for template in [&user(), init::PROJECT] {
         let uncomment = |line: &str| {
             let bare = line.trim_start().strip_prefix("# ").unwrap_or(line);
             let example = bare.starts_with('[')

@@ -153,7 +153,7 @@ const HERE: Origin = Origin {
     version: "0",
 };
 static DOCKER: Registration<dyn Backend> = Registration::<dyn Backend>::of::<Docker>(HERE);
-static OTHER: Registration<dyn Backend> = Registration::<dyn Backend>::of::<Other>(HERE);
+pub(crate) static OTHER: Registration<dyn Backend> = Registration::<dyn Backend>::of::<Other>(HERE);
 static MITMPROXY: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Mitmproxy>(HERE);
 static PLAIN: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Plain>(HERE);
 static PIPELOCK: Registration<dyn Proxy> = Registration::<dyn Proxy>::of::<Pipelock>(HERE);

@@ -4,15 +4,11 @@ use bottle_api::RuntimeChoice;
 
 use super::{PlanError, PlanInput};
 
-/// Taken when it is there and nothing else is asked for: a kernel of its own for the agent.
-const PREFERRED: &str = "runsc";
-
 /// The runtime's name, as the engine knows it.
 pub(super) fn choose(input: &PlanInput<'_>) -> Result<String, PlanError> {
     let info = input.info;
     let chosen = match &input.spec.runtime {
-        RuntimeChoice::Auto if info.runtimes.contains(PREFERRED) => PREFERRED,
-        RuntimeChoice::Auto => &info.default_runtime,
+        RuntimeChoice::Auto => info.auto_runtime(),
         RuntimeChoice::Named(name) if info.runtimes.contains(name) => name,
         RuntimeChoice::Named(name) => return Err(missing(input, name)),
     };
@@ -35,14 +31,16 @@ fn missing(input: &PlanInput<'_>, name: &str) -> PlanError {
         .iter()
         .map(|r| format!("`{r}`"))
         .collect();
-    let install = if name == PREFERRED {
-        "install it (on Debian: `apt-get install runsc`), add it to the runtimes in the engine's \
-         configuration, and reload the engine; "
-    } else {
-        "add it to the runtimes in the engine's configuration and reload the engine; "
-    };
+    let preferred = input.info.preferred_runtime.as_ref();
+    let install = preferred.filter(|one| one.name == name).map_or(
+        "add it to the runtimes in the engine's configuration and reload the engine",
+        |one| &one.install,
+    );
     PlanError::conflict(
         format!("{} does not know the runtime `{name}`", input.info.engine),
-        format!("{install}or choose one of {}, or `auto`", known.join(", ")),
+        format!(
+            "{install}; or choose one of {}, or `auto`",
+            known.join(", ")
+        ),
     )
 }

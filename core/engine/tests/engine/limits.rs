@@ -1,6 +1,6 @@
 //! Limits: what holds when nothing is said, and what a runtime needs.
 
-use bottle_api::{Backend as _, Guarantee, LaunchPlan, LaunchSpec, SessionId};
+use bottle_api::{Backend as _, Guarantee, LaunchPlan, LaunchSpec, RuntimeChoice, SessionId};
 use bottle_backend_memory::{Memory, MemoryConfig};
 use bottle_engine::{PlanError, PlanInput, plan};
 
@@ -45,6 +45,27 @@ async fn cpus_are_limited_without_a_word() {
     assert_eq!(cpus(Some(6), Some(1500)).await, (Some(1500), true));
     assert_eq!(cpus(None, Some(1500)).await, (Some(1500), true));
     assert_eq!(cpus(None, None).await, (None, false));
+}
+
+/// The planner knows no runtime by name: the backend does.
+#[tokio::test]
+async fn auto_is_what_the_backend_prefers() {
+    let engine = |runtimes: &[&str]| MemoryConfig {
+        runtimes: runtimes.iter().map(|&name| name.to_owned()).collect(),
+        preferred_runtime: "microvm".to_owned(),
+        ..MemoryConfig::default()
+    };
+    for (runtimes, chosen) in [
+        (&["runc", "runsc"][..], "runc"),
+        (&["runc", "microvm"], "microvm"),
+    ] {
+        let plan = planned(engine(runtimes), |_| {}).await.unwrap();
+        assert_eq!(plan.agent.runtime.as_deref(), Some(chosen));
+    }
+    let wanted = RuntimeChoice::Named("microvm".to_owned());
+    let error = planned(engine(&["runc"]), |spec| spec.runtime = wanted).await;
+    let hints = error.unwrap_err().hints().join(" ");
+    assert!(hints.contains("add `microvm` to `runtimes`"), "{hints}");
 }
 
 #[tokio::test]

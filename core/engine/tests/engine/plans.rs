@@ -220,7 +220,7 @@ async fn runtimes_are_chosen_named_or_missed() {
     let (text, hint) = refused(&[], named).await;
     assert!(text.contains("does not know the runtime `runsc`"), "{text}");
     assert!(
-        hint.contains("apt-get install runsc") && hint.contains("`runc`"),
+        hint.contains("add `runsc` to `runtimes`") && hint.contains("`runc`"),
         "{hint}"
     );
 }
