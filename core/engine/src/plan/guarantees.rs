@@ -31,7 +31,8 @@ pub(super) fn combine(
                 Statement::given(g, OURS, "there is no network")
             }
             Guarantee::EgressOnlyByChain => all(&[said(g), topology(g)]),
-            Guarantee::TlsInspected | Guarantee::Dlp | Guarantee::HostPolicy => some_hop(g, hops),
+            Guarantee::TlsInspected | Guarantee::HostPolicy => some_hop(g, hops),
+            Guarantee::Dlp => dlp(hops),
             Guarantee::CredentialsAtProxy => credentials(input, hops, granted),
             Guarantee::NonRoot => non_root(input),
             Guarantee::Limits => all(&[limits(input), said(g)]),
@@ -96,6 +97,27 @@ fn some_hop(g: Guarantee, hops: &[Hop]) -> Statement {
             Statement::withheld(g, OURS, "no proxy of the chain gives it")
                 .remedy("add a proxy that does")
         })
+}
+
+/// Content can be searched only where it is readable: a hop's word counts only when it or a hop
+/// in front of it opens TLS. The hop itself cannot know; it is planned before those in front.
+fn dlp(hops: &[Hop]) -> Statement {
+    let g = Guarantee::Dlp;
+    let opened = hops.iter().position(|hop| hop.plan.ends_tls);
+    let (blind, seeing) = hops.split_at(opened.unwrap_or(hops.len()));
+    let said = some_hop(g, seeing);
+    if said.given {
+        return said;
+    }
+    match some_hop(g, blind) {
+        claim if claim.given => Statement::withheld(
+            g,
+            claim.by,
+            "it searches what is readable, and no proxy up to it opens TLS",
+        )
+        .remedy("put a proxy in front of it that decrypts, or let it decrypt by itself"),
+        _ => some_hop(g, hops),
+    }
 }
 
 fn topology(g: Guarantee) -> Statement {
