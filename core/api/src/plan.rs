@@ -91,6 +91,10 @@ pub struct SidecarPlan {
     pub port: u16,
     /// How readiness is proven.
     pub ready: ReadyCheck,
+    /// It answers for itself and the hops behind it when the hop in front asks. Where it does
+    /// not, its own check is run beside that of the hop in front.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub health: bool,
     /// The hop in front of it is started only after it.
     #[serde(default)]
     pub start_first: bool,

@@ -170,7 +170,8 @@ pub struct HopPlan {
     pub accepts: BTreeSet<Accepts>,
     /// Its scan service.
     pub scan: Option<ScanApi>,
-    /// Its health endpoint.
+    /// Its health endpoint, for the hop in front: healthy means that the hops behind are, too.
+    /// Without one the launcher runs this hop's own check as well.
     pub health: Option<HealthEndpoint>,
     /// It ends TLS with the session's CA: whoever is before it must trust that.
     pub ends_tls: bool,

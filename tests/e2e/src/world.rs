@@ -23,13 +23,18 @@ const CONFIG: &str = "config/bottle/config.toml";
 pub struct World {
     folder: TempDir,
     lane: Lane,
+    binary: Option<PathBuf>,
 }
 
 impl World {
     /// An empty world with this user config.
     pub fn new(lane: Lane, config: &str) -> Self {
         let folder = TempDir::with_prefix("bottle-e2e-").expect("a scratch folder");
-        let world = Self { folder, lane };
+        let world = Self {
+            folder,
+            lane,
+            binary: None,
+        };
         for sub in ["config/bottle", "state", "home", "work"] {
             std::fs::create_dir_all(world.path(sub)).expect("a folder");
         }
@@ -85,6 +90,13 @@ upstream_ca = "{ca}"
             hosts = hosts.join(", "),
             pipelock = pipelock.display(),
         )
+    }
+
+    /// With another command than our own: a third party's.
+    #[must_use]
+    pub fn running(mut self, binary: impl Into<PathBuf>) -> Self {
+        self.binary = Some(binary.into());
+        self
     }
 
     /// What this world runs on.
@@ -143,7 +155,7 @@ upstream_ca = "{ca}"
 
     /// The command in this world, its working directory the workspace, standard input closed.
     pub fn bottle(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.binary.clone().unwrap_or_else(binary));
         command
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_STATE_HOME", self.path("state"))

@@ -28,6 +28,7 @@ fn hop(position: usize, proxy: &str) -> SidecarPlan {
         container: ContainerPlan::new(owner(role), format!("bottle-fix-s1-{proxy}"), image),
         port: 8080,
         start_first: false,
+        health: false,
         ready: ReadyCheck::Running,
     }
 }

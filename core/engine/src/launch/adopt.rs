@@ -140,6 +140,7 @@ impl Owned<'_> {
                 position: sidecar.position,
                 id: id.clone(),
                 ready: sidecar.ready.clone(),
+                health: sidecar.health,
                 log,
             });
         }

@@ -20,6 +20,7 @@ pub(crate) struct Hop {
     pub(crate) position: usize,
     pub(crate) id: ContainerId,
     pub(crate) ready: ReadyCheck,
+    pub(crate) health: bool,
     pub(crate) log: Arc<HopLog>,
 }
 
@@ -75,6 +76,7 @@ impl Run<'_> {
             position: sidecar.position,
             id,
             ready: sidecar.ready.clone(),
+            health: sidecar.health,
             log,
         })
     }

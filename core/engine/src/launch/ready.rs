@@ -32,8 +32,9 @@ enum Refusal {
 }
 
 impl Run<'_> {
-    /// Proves that the chain works. A hop's check covers all hops behind it, so the checks of
-    /// the first hops suffice, down to the first one that is more than "it runs".
+    /// Proves that the chain works. A hop's check covers the hops behind it where the next one
+    /// answers for them, so the checks of the first hops suffice, down to the first one that
+    /// is more than "it runs" and has such a hop, or none, behind it.
     pub(super) async fn ready(&self, hops: &[Hop]) -> Step<()> {
         if hops.is_empty() {
             return Ok(());
@@ -41,9 +42,12 @@ impl Run<'_> {
         let _phase = self.phases.enter(Phase::Ready);
         let mut inward: Vec<&Hop> = hops.iter().collect();
         inward.sort_by_key(|hop| hop.position);
-        let enough = inward
-            .iter()
-            .position(|hop| matches!(hop.ready, ReadyCheck::Exec { .. }))
+        let covers = |at: &usize| {
+            matches!(inward[*at].ready, ReadyCheck::Exec { .. })
+                && inward.get(at + 1).is_none_or(|next| next.health)
+        };
+        let enough = (0..inward.len())
+            .find(covers)
             .map_or(inward.len(), |at| at + 1);
         let (mut checks, mut deaths) = (Vec::new(), Vec::new());
         for hop in &inward[..enough] {

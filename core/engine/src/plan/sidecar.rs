@@ -98,6 +98,7 @@ pub(super) fn plan(
         container,
         port: made.port,
         ready: made.ready.clone(),
+        health: made.health.is_some(),
         start_first: made.start_first,
     })
 }

@@ -202,6 +202,21 @@ async fn a_hop_that_never_gets_ready_is_told_apart_from_the_one_in_front() {
     );
 }
 
+/// `back-first` has no health endpoint that `front` could ask.
+#[tokio::test(start_paused = true)]
+async fn a_hop_that_answers_for_nobody_is_checked_itself() {
+    let memory = Memory::default().on_exec(|role, _| match role.as_str() {
+        "proxy-1-back-first" => Reply::new(1, "no list yet"),
+        _ => Reply::default(),
+    });
+    let outcome = failed(&Rig::new(memory, &["front", "back-first"])).await;
+    let text = text(&outcome);
+    assert!(
+        text.contains("`proxy-1-back-first`") && text.contains("10 s: no list yet"),
+        "{text}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn readiness_may_take_several_tries() {
     let tries = std::sync::atomic::AtomicUsize::new(0);

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bottle_api::{
     Accepts, AgentFiles, AgentHandle, AgentPatch, CaPart, Content, Decision, EgressEvent,
-    EgressPolicy, Enforces, EnvValue, ExecRequest, FilePlan, Guarantee, HopContext, HopPlan,
-    HostPattern, ImagePlan, Mount, Piece, PluginError, ProvisionContext, Provisioner, Proxy,
-    PutFile, Readable, ReadyCheck, Recipe, SecretRef, Statement, TrafficClass, async_trait,
+    EgressPolicy, Enforces, EnvValue, ExecRequest, FilePlan, Guarantee, HealthEndpoint, HopContext,
+    HopPlan, HostPattern, ImagePlan, Mount, Piece, PluginError, ProvisionContext, Provisioner,
+    Proxy, PutFile, Readable, ReadyCheck, Recipe, SecretRef, Statement, TrafficClass, async_trait,
 };
 
 fn file(path: &str, mode: u32, content: Content) -> FilePlan {
@@ -116,7 +116,7 @@ impl Proxy for Front {
 /// Enforces hosts, cannot forward.
 #[derive(Debug, Default)]
 pub(crate) struct Back {
-    /// The hop in front of it waits for it.
+    /// The hop in front of it waits for it, and cannot ask it.
     pub(crate) first: bool,
 }
 impl Proxy for Back {
@@ -145,6 +145,11 @@ impl Proxy for Back {
             credentials: false,
         };
         hop.start_first = self.first;
+        hop.health = (!self.first).then(|| HealthEndpoint {
+            port: 8888,
+            path: "/health".into(),
+            expect: BTreeMap::new(),
+        });
         hop.ready = check("back");
         hop.guarantees = vec![
             Statement::given(Guarantee::HostPolicy, "back", "strict list"),
