@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bottle_api::{HostStep, Mount, PluginError, ProvisionContext};
 
+use super::host_git;
+
 /// A working copy of the session's own: what makes it, and what of it is seen inside.
 #[derive(Debug)]
 pub(super) struct Checkout {
@@ -48,22 +50,20 @@ pub(super) fn clone(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginError> 
         steps: vec![
             step(
                 format!("clone `{}`", at.folder),
-                // A hard link would let the agent write into the workspace's own object files.
-                &[
-                    "git",
+                // By git's protocol: a copy of the repository's files would share them by hard
+                // links, or take over links and borrowed objects that an agent has put there.
+                host_git::from_files(&[
                     "clone",
                     "--quiet",
-                    "--no-hardlinks",
+                    "--no-local",
                     "--",
                     &at.folder,
                     &at.copy,
-                ],
+                ]),
             ),
             step(
                 format!("make branch `{}` in the clone", at.branch),
-                &[
-                    "git", "-C", &at.copy, "switch", "--quiet", "--create", &at.branch,
-                ],
+                host_git::offline(&["-C", &at.copy, "switch", "--quiet", "--create", &at.branch]),
             ),
         ],
         mounts: vec![bind(&at.copy, &cx.workspace.target, false)],
@@ -92,46 +92,44 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
             "make a worktree of `{}` on branch `{}`",
             at.folder, at.branch
         ),
-        &[
-            "git",
+        host_git::offline(&[
             "-C",
             &at.folder,
-            // An agent in mode `bind` could have left programs here; making a worktree would run
-            // them on the host.
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.fsmonitor=false",
             "worktree",
             "add",
             "--quiet",
+            "--no-checkout",
             "-b",
             &at.branch,
             "--",
             &at.copy,
-        ],
+        ]),
     );
     // The one file the agent could add to lead git on the host to a configuration of its own.
     let planted = format!("{common}/commondir");
-    add.undo = Some(["rm", "-f", "--", &planted].map(str::to_owned).into());
+    add.undo = Some(words(&["rm", "-f", "--", &planted]));
+    let [borrow, fill, forget] = fill(&at, &own);
     Ok(Checkout {
         steps: vec![
             step(
                 format!("look for the repository `{common}` of the worktree"),
-                &["test", "-d", &common],
+                words(&["test", "-d", &common]),
             ),
             step(
                 format!("make sure that `{hooks}` is there to be made read-only"),
-                &["mkdir", "-p", "--", &hooks],
+                words(&["mkdir", "-p", "--", &hooks]),
             ),
             add,
+            borrow,
+            fill,
+            forget,
             step(
                 format!("make sure that `{config}` is there to be made read-only"),
-                &["touch", "--", &config],
+                words(&["touch", "--", &config]),
             ),
             step(
                 format!("make sure that `{main_config}` is there to be made read-only"),
-                &["touch", "--", &main_config],
+                words(&["touch", "--", &main_config]),
             ),
         ],
         mounts: vec![
@@ -153,6 +151,47 @@ pub(super) fn worktree(cx: &ProvisionContext<'_>) -> Result<Checkout, PluginErro
     })
 }
 
+/// Puts the files into the new worktree. Where the repository's configuration holds, its filters
+/// would run; so a repository with a configuration of its own, which borrows the objects, does it.
+fn fill(at: &Places, own: &str) -> [HostStep; 3] {
+    let scratch = format!("{}.git", at.copy);
+    let gone = words(&["rm", "-rf", "--", &scratch]);
+    let mut borrow = step(
+        format!("borrow the objects of `{}`", at.folder),
+        host_git::from_files(&[
+            "clone",
+            "--quiet",
+            "--bare",
+            "--shared",
+            "--single-branch",
+            "--no-tags",
+            "--branch",
+            &at.branch,
+            "--",
+            &at.folder,
+            &scratch,
+        ]),
+    );
+    borrow.undo = Some(gone.clone());
+    let index = format!("GIT_INDEX_FILE={own}/index");
+    let mut argv = words(&["env", &index]);
+    argv.extend(host_git::offline(&[
+        "--git-dir",
+        &scratch,
+        "--work-tree",
+        &at.copy,
+        "read-tree",
+        "--reset",
+        "-u",
+        "HEAD",
+    ]));
+    [
+        borrow,
+        step(format!("put the files into `{}`", at.copy), argv),
+        step(format!("remove `{scratch}`"), gone),
+    ]
+}
+
 fn check_apart(folder: &str, target: &str) -> Result<(), PluginError> {
     let (folder, target) = (Path::new(folder), Path::new(target));
     if !target.starts_with(folder) && !folder.starts_with(target) {
@@ -169,10 +208,14 @@ fn check_apart(folder: &str, target: &str) -> Result<(), PluginError> {
     ))
 }
 
-fn step(label: String, argv: &[&str]) -> HostStep {
+fn words(argv: &[&str]) -> Vec<String> {
+    argv.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn step(label: String, argv: Vec<String>) -> HostStep {
     HostStep {
         label,
-        argv: argv.iter().map(|&word| word.to_owned()).collect(),
+        argv,
         // The result is what the user wanted; it stays.
         undo: None,
     }
@@ -196,50 +239,5 @@ fn text(path: &Path) -> Result<String, PluginError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use bottle_api::WorkspaceMode;
-
-    use super::*;
-    use crate::testing::Scene;
-
-    fn run(argv: &[String]) {
-        let output = Command::new(&argv[0]).args(&argv[1..]).output().unwrap();
-        assert!(output.status.success(), "{argv:?}: {output:?}");
-    }
-
-    #[test]
-    fn making_a_worktree_runs_no_program_of_the_repository() {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = folder.path().join("repository");
-        let git = |rest: &[&str]| {
-            let mut argv = vec!["git".to_owned(), "-C".to_owned()];
-            argv.push(repository.display().to_string());
-            argv.extend(["-c", "user.name=a", "-c", "user.email=a@b.c"].map(str::to_owned));
-            argv.extend(rest.iter().map(|&word| word.to_owned()));
-            run(&argv);
-        };
-        std::fs::create_dir(&repository).unwrap();
-        git(&["init", "--quiet"]);
-        git(&["commit", "--quiet", "--allow-empty", "-m", "first"]);
-        let ran = folder.path().join("ran");
-        let program = repository.join(".git/hooks/post-checkout");
-        std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
-        run(&["chmod".into(), "0755".into(), program.display().to_string()]);
-        git(&["config", "core.fsmonitor", &program.display().to_string()]);
-        let mut scene = Scene::default();
-        scene.workspace.mode = WorkspaceMode::Worktree;
-        scene.workspace.folder = repository.clone();
-        scene.workspace.keep = folder.path().join("keep");
-        let checkout = worktree(&scene.context()).unwrap();
-        for step in &checkout.steps {
-            run(&step.argv);
-        }
-        assert!(repository.join(".git/config.worktree").is_file());
-        assert!(!ran.exists(), "the repository's program ran on the host");
-        // It would have run: the test can fail.
-        git(&["checkout", "--quiet", "-b", "other"]);
-        assert!(ran.exists());
-    }
-}
+#[path = "checkout_tests.rs"]
+mod tests;

@@ -31,7 +31,9 @@ pub struct WorkspaceConfig {}
 ///   the agent's: look at its branch from your own.
 /// * `none`: an empty folder.
 ///
-/// Clones and worktrees are named `BOTTLE-SESSION`, as is their branch unless one is set.
+/// Clones and worktrees are named `BOTTLE-SESSION`, as is their branch unless one is set. Making
+/// one runs no program that the repository names: no hook, no filter of its configuration. A
+/// filter of the user's own git configuration does run.
 #[derive(Clone, Copy, Debug)]
 pub struct Workspace;
 
