@@ -19,7 +19,7 @@ impl From<PlanError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::of(&error).maybe_hint(error.hint())
+        Self::of(&error).hint(error.hint())
     }
 }
 

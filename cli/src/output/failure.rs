@@ -182,7 +182,7 @@ impl Failure {
 
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
-        Self::of(&error).maybe_hint(error.hint())
+        Self::of(&error).hint(error.hint().unwrap_or(error.kind().advice()))
     }
 }
 impl From<PluginError> for Failure {

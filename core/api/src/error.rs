@@ -34,6 +34,58 @@ pub enum BackendErrorKind {
     Other,
 }
 
+impl BackendErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::NameConflict,
+        Self::NotFound,
+        Self::ImageMissing,
+        Self::RuntimeMissing,
+        Self::AddressInUse,
+        Self::EngineDown,
+        Self::Denied,
+        Self::Timeout,
+        Self::Unsupported,
+        Self::BuildFailed,
+        Self::DiskFull,
+        Self::Other,
+    ];
+
+    /// What the user can do next, when the error itself has no better [hint](BackendError::hint).
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::NameConflict => {
+                "`bottle cleanup` removes what dead sessions left; or choose another name with `--name`"
+            }
+            Self::NotFound => {
+                "somebody else removed it; start the bottle again, `bottle cleanup` removes the rest"
+            }
+            Self::ImageMissing => "name another image, or pull or build this one by hand",
+            Self::RuntimeMissing => {
+                "`bottle doctor` lists the runtimes the engine knows; choose one with `--runtime`"
+            }
+            Self::AddressInUse => {
+                "set `[network] pool` to a private range that is free, such as `10.214.0.0/16`"
+            }
+            Self::EngineDown | Self::Timeout => {
+                "see whether the engine runs and answers: `bottle doctor`"
+            }
+            Self::Denied => "see what this user may do with the engine: `bottle doctor`",
+            Self::Unsupported => {
+                "use a newer engine, or take what it cannot do out of the configuration"
+            }
+            Self::BuildFailed => "the build's own words are above; mend the image's recipe",
+            Self::DiskFull => {
+                "free some space on the engine's disk; `bottle cleanup --images` removes images it \
+                 no longer needs"
+            }
+            Self::Other => {
+                "`bottle doctor` checks the engine; its own log may say more about this request"
+            }
+        }
+    }
+}
+
 /// The error every backend primitive returns. `Display` is one line; the cause chain and the
 /// hint are separate.
 #[derive(Debug)]

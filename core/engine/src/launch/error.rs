@@ -106,7 +106,7 @@ impl LaunchError {
     /// What the user can do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Backend { source, .. } => return source.hint().map(str::to_owned),
+            Self::Backend { source, .. } => advice(source),
             Self::NameTaken { name } => {
                 format!("`bottle stop {name}` ends it; or choose another with `--name`")
             }
@@ -137,14 +137,29 @@ impl LaunchError {
                 path.display()
             ),
             Self::Cancelled => return None,
-            Self::HostStep { .. } => "the message is the program's own".to_owned(),
+            Self::HostStep { .. } => {
+                "the message is the program's own; the workspace modes `bind` and `copy` need no \
+                 program on the host"
+                    .to_owned()
+            }
             Self::Trust(_) | Self::Panicked(_) => {
                 "this is a fault of `bottle` or of a plugin; please report it".to_owned()
             }
-            Self::Provision { source, .. } => return source.hint().map(str::to_owned),
-            Self::Store(error) => return error.hint().map(str::to_owned),
+            Self::Provision { name, source } => match &**source {
+                PluginError::Backend(error) => advice(error),
+                error => error.hint().map_or_else(
+                    || format!("look at `[provisioner.{name}]`, and at what the image holds"),
+                    str::to_owned,
+                ),
+            },
+            Self::Store(error) => error.hint().to_owned(),
         })
     }
+}
+
+/// The error's own hint, else what helps against its kind.
+fn advice(error: &BackendError) -> String {
+    error.hint().unwrap_or(error.kind().advice()).to_owned()
 }
 
 fn failed(phase: Phase) -> &'static str {
@@ -158,5 +173,98 @@ fn failed(phase: Phase) -> &'static str {
         Phase::Running => "cannot start the agent, or lost sight of it",
         Phase::Teardown => "cannot clean up",
         _ => "the engine does not answer as it should",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use bottle_api::{BackendErrorKind, ConfigError, SecretRef};
+
+    use super::*;
+
+    fn backend(kind: BackendErrorKind) -> BackendError {
+        BackendError::new(kind, "create network", "no")
+    }
+
+    /// One of each variant that is not built from an engine's error.
+    fn others() -> Vec<LaunchError> {
+        let provision = |source| LaunchError::Provision {
+            name: "git".into(),
+            source: Box::new(source),
+        };
+        let mut all = vec![
+            LaunchError::NameTaken { name: "a".into() },
+            LaunchError::NamesExhausted { base: "a".into() },
+            LaunchError::NotReady {
+                role: Role::link(0),
+                reason: String::new(),
+                logs: vec![],
+            },
+            LaunchError::HostFile {
+                path: "/a".into(),
+                why: String::new(),
+            },
+            LaunchError::HostStep {
+                label: "a".into(),
+                why: String::new(),
+            },
+            LaunchError::Panicked(String::new()),
+            provision(PluginError::failed("no")),
+            provision(ConfigError::new("no").into()),
+        ];
+        for reference in [
+            SecretRef::FromEnv("A".into()),
+            SecretRef::FromFile("/a".into()),
+            SecretRef::FromCommand(vec![]),
+            SecretRef::Prompt(String::new()),
+            SecretRef::Session("a".into()),
+        ] {
+            all.push(SecretError::new(&reference, "no").into());
+        }
+        for kind in [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::NotFound,
+            io::ErrorKind::ReadOnlyFilesystem,
+            io::ErrorKind::Other,
+        ] {
+            all.push(StoreError::io("write", "/a", kind.into()).into());
+        }
+        let session = "a".to_owned();
+        all.push(StoreError::Taken { session }.into());
+        all
+    }
+
+    #[test]
+    fn every_error_has_a_next_step() {
+        let of_engine = BackendErrorKind::ALL.into_iter().flat_map(|kind| {
+            [
+                LaunchError::Backend {
+                    phase: Phase::Networks,
+                    source: backend(kind),
+                },
+                LaunchError::AddressesExhausted {
+                    role: Role::link(0),
+                    tried: 1,
+                    source: Box::new(backend(kind)),
+                },
+                LaunchError::ImageMissing {
+                    role: Role::agent(),
+                    config_key: "agent.a.image".into(),
+                    source: Box::new(backend(kind)),
+                },
+                LaunchError::Provision {
+                    name: "ca".into(),
+                    source: Box::new(backend(kind).into()),
+                },
+            ]
+        });
+        for error in of_engine.chain(others()) {
+            let hint = error.hint();
+            assert!(hint.is_some_and(|hint| !hint.is_empty()), "{error:?}");
+        }
+        assert_eq!(LaunchError::Cancelled.hint(), None);
     }
 }

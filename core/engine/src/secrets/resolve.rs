@@ -48,7 +48,7 @@ pub struct SecretError {
     why: String,
 }
 impl SecretError {
-    fn new(reference: &SecretRef, why: impl Into<String>) -> Self {
+    pub(crate) fn new(reference: &SecretRef, why: impl Into<String>) -> Self {
         Self {
             reference: reference.clone(),
             why: why.into(),

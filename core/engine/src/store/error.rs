@@ -54,20 +54,22 @@ impl StoreError {
     }
 
     /// What the user can do next.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("set `XDG_STATE_HOME` to a folder that you may write to")
+                "set `XDG_STATE_HOME` to a folder that you may write to"
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some("free some space, or set `XDG_STATE_HOME` to another disk")
+                "free some space, or set `XDG_STATE_HOME` to another disk"
             }
-            Self::Io { .. } => None,
+            Self::Io { .. } => {
+                "look after that path, or set `XDG_STATE_HOME` to another folder of this machine"
+            }
             Self::Damaged { .. } | Self::Incomplete { .. } => {
-                Some("`bottle cleanup` removes what is left of that session")
+                "`bottle cleanup` removes what is left of that session"
             }
-            Self::Taken { .. } => Some("`bottle stop` ends it, `bottle attach` joins it"),
-            Self::WrongLease { .. } => Some("this command is started by `bottle` itself only"),
+            Self::Taken { .. } => "`bottle stop` ends it, `bottle attach` joins it",
+            Self::WrongLease { .. } => "this command is started by `bottle` itself only",
         }
     }
 }
