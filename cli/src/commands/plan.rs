@@ -1,6 +1,7 @@
 //! `bottle plan`: what a launch would do.
 
 use bottle_api::Stdio;
+use bottle_engine::PrintablePlan;
 
 use super::End;
 use crate::{
@@ -12,12 +13,16 @@ use crate::{
 
 pub(super) async fn run(cx: &Context, args: &LaunchArgs, stdio: Stdio) -> Result<End, Failure> {
     let prepared = prepare(cx, args, stdio).await?;
+    let printable = PrintablePlan::new(&prepared.plan);
+    for warning in &printable.warnings {
+        cx.printer.warn(warning);
+    }
     if cx.printer.json() {
-        cx.printer.document(&prepared.plan);
+        cx.printer.document(&printable.plan);
     } else {
         let engine = &prepared.info.engine;
         cx.printer
-            .lines(render_plan(&prepared.plan, engine, cx.printer.style()));
+            .lines(render_plan(&printable.plan, engine, cx.printer.style()));
     }
     Ok(End::SUCCESS)
 }

@@ -24,6 +24,7 @@ mod provisioner;
 mod proxy;
 mod registry;
 mod secret;
+mod secret_shape;
 mod spec;
 
 pub use async_trait::async_trait;
@@ -58,6 +59,7 @@ pub use provisioner::{
 pub use proxy::{Accepts, Enforces, HealthEndpoint, HopContext, HopPlan, NextHop, Proxy, ScanApi};
 pub use registry::{API_VERSION, Origin, PluginBuild, Registration, Registry, RegistryError};
 pub use secret::{EnvValue, ExposeSecret, SecretRef, SecretString};
+pub use secret_shape::{names_secret, secret_shapes};
 pub use spec::{
     AgentSpec, AgentUser, Delivery, LaunchSpec, PromptTarget, RuntimeChoice, SecretSpec,
     WorkspaceMode, WorkspaceSpec,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bottle_api::{names_secret, secret_shapes};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -22,54 +23,10 @@ const REFERENCES: &[&str] = &[
     "path",
 ];
 
-/// Last words of a key that say "a reference to", not "the value of".
-const POINTERS: &[&str] = &["file", "path", "env", "command", "header", "name", "dir"];
-
-const SECRET_WORDS: &[&str] = &[
-    "token",
-    "tokens",
-    "secret",
-    "secrets",
-    "password",
-    "passwd",
-    "passphrase",
-    "credential",
-    "credentials",
-    "apikey",
-    "key",
-    "auth",
-    "login",
-    "bearer",
-];
-
-const SECRET_PREFIXES: &[&str] = &[
-    "sk-",
-    "sk_",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "xoxa-",
-    "xoxb-",
-    "xoxp-",
-    "xoxr-",
-    "xoxs-",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "npm_",
-    "pypi-",
-    "hf_",
-    "eyJ",
-];
-
 /// The byte ranges of `text` that must not be shown. `broken` texts are judged line by line as
 /// well, for their tree is not complete.
 pub(crate) fn ranges(text: &str, tree: Option<&DeTable<'_>>, broken: bool) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = shapes(text);
+    let mut found: Vec<Range<usize>> = secret_shapes(text);
     if let Some(tree) = tree {
         table(tree, false, &mut found);
     }
@@ -101,21 +58,13 @@ pub(crate) fn scrub(message: &str, text: &str, ranges: &[Range<usize>]) -> Strin
             message = message.replace(value, "***");
         }
     }
-    let shaped = shapes(&message);
+    let shaped = secret_shapes(&message);
     apply(&message, &shaped)
 }
 
 /// Whether a plain text looks like a credential.
 pub(crate) fn looks_secret(text: &str) -> bool {
-    !shapes(text).is_empty()
-}
-
-/// Whether a name says that its value is a credential.
-pub(crate) fn names_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let words: Vec<&str> = key.split(['_', '-', '.']).collect();
-    let pointer = words.last().is_some_and(|last| POINTERS.contains(last));
-    !pointer && words.iter().any(|word| SECRET_WORDS.contains(word))
+    !secret_shapes(text).is_empty()
 }
 
 fn table(tree: &DeTable<'_>, inside: bool, found: &mut Vec<Range<usize>>) {
@@ -166,42 +115,6 @@ fn lines(text: &str, found: &mut Vec<Range<usize>>) {
         }
         start += line.len();
     }
-}
-
-/// Runs of characters that have the shape of a credential.
-fn shapes(text: &str) -> Vec<Range<usize>> {
-    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '~');
-    let mut found = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        match (part(c), start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                let run = from..at;
-                found.extend(text.get(run.clone()).and_then(|t| shaped(t, &run)));
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-fn shaped(run: &str, at: &Range<usize>) -> Option<Range<usize>> {
-    // `KEY=value` is one run: judge what is behind the last `=` that is no padding.
-    let padded = run.trim_end_matches('=');
-    let skip = padded.rfind('=').map_or(0, |equals| equals + 1);
-    let word = &run[skip..];
-    let known = SECRET_PREFIXES
-        .iter()
-        .any(|prefix| word.starts_with(prefix))
-        && word.len() >= 16;
-    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
-    let random = word.len() >= 32
-        && has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_digit);
-    (known || random).then(|| at.start + skip..at.end)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Config {
         for (name, value) in &self.sections.env {
             let text = match &value.value {
                 EnvValue::Literal(text)
-                    if redact::names_secret(name) || redact::looks_secret(text) =>
+                    if bottle_api::names_secret(name) || redact::looks_secret(text) =>
                 {
                     quoted("***")
                 }

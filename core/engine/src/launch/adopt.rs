@@ -70,7 +70,8 @@ async fn live(owned: &Owned<'_>, proxies: &[Arc<dyn Proxy>], wires: Wires) -> St
     for step in &owned.plan.host_steps {
         owned.arm_host_undo(step);
     }
-    owned.hide(&owned.launcher.secrets.at_hand(&references(owned.plan)));
+    let known = owned.launcher.secrets.at_hand(&references(owned.plan));
+    owned.hide(known.values());
     let (name, agent) = owned.take_over()?;
     owned.arm_stop(&agent);
     let hops = owned.running_hops(proxies).await?;

@@ -2,17 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bottle_api::{EventSink, LaunchPlan, OpContext};
+use bottle_api::{EventSink, LaunchPlan, OpContext, SecretString};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Launcher, attempt::Attempt, follow::Followers, journal::Journal, phases::Phases};
-use crate::{
-    Lease, SessionMeta,
-    reap::Remains,
-    secrets::{Resolved, Scrubber},
-    teardown::Teardown,
-};
+use crate::{Lease, SessionMeta, reap::Remains, secrets::Scrubber, teardown::Teardown};
 
 /// A session that this process owns.
 #[derive(Debug)]
@@ -60,8 +55,8 @@ impl<'a> Owned<'a> {
     }
 
     /// From now on these values are kept out of errors, events and logs.
-    pub(super) fn hide(&self, resolved: &Resolved) {
-        let scrubber = Scrubber::new(resolved);
+    pub(super) fn hide<'v>(&self, values: impl IntoIterator<Item = &'v SecretString>) {
+        let scrubber = Scrubber::new(values);
         self.attempt.hide(scrubber.clone());
         // Set once, as soon as the secrets are known.
         let _ = self.scrubber.set(scrubber);

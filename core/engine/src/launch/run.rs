@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     plan::{chain_view, ends_tls, provision_context},
-    secrets::{Resolved, references},
+    secrets::{PrintablePlan, Resolved, references},
     trust::{PublicRoots, SessionCa, TrustMaterial},
 };
 
@@ -63,8 +63,8 @@ impl<'a> Run<'a> {
 
     /// Brings everything up. What is armed on the way is undone by the caller.
     pub(super) async fn bring_up(&self) -> Step<Up> {
-        self.write_down()?;
-        let secrets = self.secrets().await?;
+        let printable = self.write_down()?;
+        let secrets = self.secrets(&printable).await?;
         self.host_steps().await?;
 
         self.arm_rest();
@@ -93,21 +93,27 @@ impl<'a> Run<'a> {
     }
 
     /// What another process must know, before anything exists that it might have to remove.
-    fn write_down(&self) -> Step<()> {
+    fn write_down(&self) -> Step<PrintablePlan> {
+        let printable = PrintablePlan::new(self.plan);
+        for message in printable.warnings.clone() {
+            self.events.emit(Event::Warning { message });
+        }
         let written = self
             .lease
-            .write_plan(self.plan)
+            .write_plan(&printable)
             .and_then(|()| self.lease.write_meta(&self.meta()));
-        written.map_err(|error| self.attempt.fail(error.into()))
+        written.map_err(|error| self.attempt.fail(error.into()))?;
+        Ok(printable)
     }
 
     /// Every secret, before anything is touched: a missing one costs nothing yet.
-    async fn secrets(&self) -> Step<Resolved> {
+    async fn secrets(&self, printable: &PrintablePlan) -> Step<Resolved> {
         let _phase = self.phases.enter(Phase::Preflight);
         let wanted = references(self.plan);
         let resolved = self.attempt.wait(self.launcher.secrets.resolve(&wanted));
         let resolved = resolved.await?.map_err(|e| self.attempt.fail(e.into()))?;
-        self.hide(&resolved);
+        let written_out: Vec<_> = printable.values().collect();
+        self.hide(resolved.values().chain(&written_out));
         Ok(resolved)
     }
 

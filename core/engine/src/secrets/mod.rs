@@ -2,10 +2,12 @@
 
 mod collect;
 mod env_file;
+mod printable;
 mod resolve;
 mod scrub;
 
 pub(crate) use collect::references;
+pub use printable::PrintablePlan;
 pub(crate) use resolve::Resolved;
 pub use resolve::{NoPrompt, Prompt, SecretError, Secrets};
 pub(crate) use scrub::Scrubber;

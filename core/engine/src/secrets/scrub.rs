@@ -4,10 +4,8 @@ use std::fmt;
 
 use bottle_api::{BackendError, EgressEvent, Event, ExposeSecret, PluginError, SecretString};
 
-use super::Resolved;
-
 /// Stands where a secret stood.
-const MASK: &str = "[secret]";
+pub(super) const MASK: &str = "[secret]";
 /// A line of a longer secret is hidden by itself from this length on.
 const LINE: usize = 8;
 
@@ -24,9 +22,10 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    pub(crate) fn new(resolved: &Resolved) -> Self {
+    /// Keeps these values out, in every form they take.
+    pub(crate) fn new<'a>(values: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let mut texts: Vec<String> = Vec::new();
-        for value in resolved.values().map(ExposeSecret::expose_secret) {
+        for value in values.into_iter().map(ExposeSecret::expose_secret) {
             texts.push(value.to_owned());
             // As it looks inside JSON, and line by line in a log.
             if let Ok(json) = serde_json::to_string(value) {
@@ -171,7 +170,7 @@ mod tests {
                 .collect::<BTreeMap<_, _>>(),
         );
         let refs = env.map(|(k, _)| SecretRef::FromEnv(k.into())).into();
-        Scrubber::new(&secrets.resolve(&refs).await.unwrap())
+        Scrubber::new(secrets.resolve(&refs).await.unwrap().values())
     }
 
     #[tokio::test]

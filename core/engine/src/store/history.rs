@@ -12,7 +12,8 @@ use super::{Lease, SessionRecord, SessionState, StoreError};
 
 /// So many ended sessions keep their logs.
 const KEPT: usize = 50;
-/// What is kept of a session. None of it holds a secret.
+/// What is kept of a session. None of it holds a secret: the plan is a
+/// [printable](crate::PrintablePlan) one, the rest is scrubbed.
 const FILES: [&str; 4] = ["plan.json", "meta.json", "events.jsonl", "egress.jsonl"];
 
 /// Ends a session on disk: its logs move to `history/<session>`, its folder goes, the oldest

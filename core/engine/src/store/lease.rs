@@ -18,6 +18,7 @@ use bottle_api::{LaunchPlan, SessionId};
 use serde::Serialize;
 
 use super::{SessionMeta, StoreError, record::read_json};
+use crate::PrintablePlan;
 
 /// The right and the duty to take a session down. Dropping it makes the session debris, which
 /// the next sweep removes.
@@ -108,8 +109,8 @@ impl Lease {
         &self.folder
     }
 
-    pub(crate) fn write_plan(&self, plan: &LaunchPlan) -> Result<(), StoreError> {
-        write_json(&self.folder.join("plan.json"), plan)
+    pub(crate) fn write_plan(&self, printable: &PrintablePlan) -> Result<(), StoreError> {
+        write_json(&self.folder.join("plan.json"), &printable.plan)
     }
     pub(crate) fn read_plan(&self) -> Result<Option<LaunchPlan>, StoreError> {
         read_json(&self.folder.join("plan.json"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::Rig;
-use bottle_api::{Event, ExitStatus, Output, Role};
+use bottle_api::{Delivery, EnvValue, Event, ExitStatus, Output, Role, SecretRef, SecretSpec};
 use bottle_backend_memory::{Memory, Reply, Script};
 use bottle_engine::SessionState;
 use futures_util::StreamExt as _;
@@ -206,4 +206,72 @@ async fn eight_bottles_start_side_by_side() {
     futures_util::future::join_all(sessions.into_iter().map(bottle_engine::Session::shutdown))
         .await;
     rig.assert_nothing_left("eight");
+}
+
+#[tokio::test]
+async fn secrets_written_out_in_full_do_not_stay_on_disk() {
+    let mut rig = Rig::new(Memory::default(), FULL);
+    let token = |n: u32| format!("ghp_{n}0123456789abcdefgh");
+    let env = &mut rig.spec.env;
+    env.insert("ANY".into(), EnvValue::Literal(token(1)));
+    env.insert("PASSWORD".into(), "hunter2-config".into());
+    let preset = &mut rig.spec.agent.env;
+    preset.insert("DB_PASSWORD".into(), "hunter2-agent".into());
+    preset.insert("MAX_TOKENS".into(), "64000".into());
+    preset.insert("TOKEN_FILE".into(), "name-of-a-file".into());
+    let arguments = [
+        "--api-key".to_owned(),
+        "hunter2-option".to_owned(),
+        "--password=hunter2-equals".to_owned(),
+        format!("use {}, please", token(2)),
+    ];
+    rig.spec.args.extend(arguments);
+    let script = format!("echo {}", token(3));
+    rig.spec.secrets.push(SecretSpec {
+        name: "ASKED".into(),
+        source: SecretRef::FromCommand(["/bin/sh", "-c", &script].map(str::to_owned).into()),
+        delivery: Delivery::Env {
+            name: "ASKED".into(),
+        },
+    });
+
+    let session = rig.launch("s1").await;
+    let agent = rig.memory.container(&role("agent")).unwrap();
+    assert_eq!(agent.env["PASSWORD"], "hunter2-config", "the agent has it");
+    assert_eq!(agent.env["ASKED"], token(3));
+    rig.memory
+        .write(&role("proxy-1-back"), "deny evil.test saw hunter2-option");
+    let live = rig.state_text();
+    let _ = session.shutdown().await;
+    for text in [live, rig.state_text()] {
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(!text.contains("ghp_"), "{text}");
+        assert!(text.contains("[secret]"), "{text}");
+        for kept in [
+            "64000",
+            "name-of-a-file",
+            "bottle-placeholder-s1-for-api-key",
+        ] {
+            assert!(text.contains(kept), "{text}");
+        }
+    }
+    let warnings: Vec<String> = rig
+        .reported()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        })
+        .collect();
+    for place in [
+        "`ANY`",
+        "`PASSWORD`",
+        "`DB_PASSWORD`",
+        "an argument of the agent",
+        "an argument of `/bin/sh`",
+    ] {
+        let told = warnings.iter().filter(|text| text.contains(place));
+        assert!(told.count() == 1, "{place}: {warnings:#?}");
+    }
+    assert!(warnings[0].contains("`from_env`") && warnings.len() == 5);
 }
