@@ -26,8 +26,12 @@ pub(super) fn resolve(config: &Config, sink: &Sink) -> WorkspaceSpec {
         WorkspaceMode::None => asked.value.clone(),
         _ => real(&asked, sink),
     };
-    if matches!(mode.value, WorkspaceMode::Bind) {
-        not_ours(config, &folder, &asked.source, sink);
+    match mode.value {
+        WorkspaceMode::Bind => not_ours(config, &folder, &asked.source, sink),
+        WorkspaceMode::Clone | WorkspaceMode::Worktree if folder.is_dir() => {
+            repository(&folder, &mode, sink);
+        }
+        _ => {}
     }
     WorkspaceSpec {
         mode: mode.value,
@@ -63,6 +67,48 @@ fn real(asked: &Located<PathBuf>, sink: &Sink) -> PathBuf {
         Ok(_) => failed("is not a folder"),
         Err(error) => failed(&format!("cannot be used: {error}")),
     }
+}
+
+/// Clones and worktrees are made of a repository. Only looks for its files: git would read a
+/// configuration that an agent may have written.
+fn repository(folder: &Path, mode: &Located<WorkspaceMode>, sink: &Sink) {
+    let path = folder.display();
+    let git = folder.join(".git");
+    // A clone is made of whatever git takes for a repository: also one without a folder, or one
+    // that a `.git` file points to.
+    let may_be_elsewhere = mode.value == WorkspaceMode::Clone;
+    let bare = folder.join("HEAD").is_file() && folder.join("objects").is_dir();
+    let (why, hint) = if git.join("HEAD").symlink_metadata().is_ok() || (may_be_elsewhere && bare) {
+        return;
+    } else if git.is_file() {
+        if may_be_elsewhere {
+            return;
+        }
+        (
+            format!("`{path}` is a worktree or a submodule itself: its repository is elsewhere"),
+            "use workspace mode `clone`, or name the main folder of the repository: \
+             `--workspace PATH`"
+                .to_owned(),
+        )
+    } else if let Some(above) = folder.ancestors().skip(1).find(|p| p.join(".git").exists()) {
+        (
+            format!("`{path}` is a folder inside a git repository, not one itself"),
+            format!(
+                "name the repository (`--workspace {}`), or use workspace mode `bind` or `copy`",
+                above.display()
+            ),
+        )
+    } else {
+        (
+            format!("`{path}` is no git repository"),
+            "use workspace mode `bind` or `copy`, or run `git init` there and commit".to_owned(),
+        )
+    };
+    sink.push(
+        Diagnostic::error(why)
+            .at(&mode.source, "this mode needs one")
+            .hint(hint),
+    );
 }
 
 /// An agent that can write our configuration, our record of what is trusted or our sessions

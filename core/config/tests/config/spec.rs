@@ -187,7 +187,7 @@ fn the_agent_is_the_owner_of_what_it_works_on() {
         eprintln!("skipped: only root can give folders away");
         return;
     }
-    let world = claude();
+    let world = claude().file("home/repo/.git/HEAD", "ref: refs/heads/main\n");
     let user = |world: &World, owner: u32, mode: &str| {
         chown(world.path("home/repo"), Some(owner), Some(owner)).unwrap();
         let mut world_flags = world.flags.clone();
@@ -239,4 +239,61 @@ fn a_secret_for_a_closed_host_is_worth_a_word() {
     assert!(world.config().warnings(&world.spec()).is_empty());
     let world = claude().user(text).env("BOTTLE_PROXY", "none");
     assert!(world.config().warnings(&world.spec()).is_empty());
+}
+
+#[test]
+fn clones_and_worktrees_need_a_repository() {
+    for (mode, head, path, wrong) in [
+        (
+            "clone",
+            None,
+            "",
+            Some(("is no git repository", "`bind` or `copy`")),
+        ),
+        (
+            "worktree",
+            None,
+            "",
+            Some(("is no git repository", "`bind` or `copy`")),
+        ),
+        ("clone", Some(".git/HEAD"), "", None),
+        ("worktree", Some(".git/HEAD"), "", None),
+        (
+            "worktree",
+            Some(".git/HEAD"),
+            "src",
+            Some(("inside a git repository", "--workspace /home/repo`")),
+        ),
+        (
+            "clone",
+            Some(".git/HEAD"),
+            "src",
+            Some(("inside a git repository", "--workspace /home/repo`")),
+        ),
+        ("clone", Some(".git"), "", None),
+        (
+            "worktree",
+            Some(".git"),
+            "",
+            Some(("its repository is elsewhere", "`clone`")),
+        ),
+        ("bind", None, "", None),
+    ] {
+        let mut world = World::new().flags(bottle_config::Flags {
+            agent: Some("claude".into()),
+            workspace: Some(format!("./{path}").into()),
+            workspace_mode: Some(mode.into()),
+            ..Default::default()
+        });
+        if let Some(head) = head {
+            world = world.file(&format!("home/repo/{head}"), "ref: refs/heads/main\n");
+        }
+        match wrong {
+            None => assert_eq!(world.spec().workspace.folder, world.path("home/repo")),
+            Some((message, hint)) => {
+                let text = world.errors();
+                assert!(text.contains(message) && text.contains(hint), "{text}");
+            }
+        }
+    }
 }
