@@ -28,6 +28,27 @@ fn usage_errors_are_ours() {
 }
 
 #[test]
+fn values_nobody_can_mean_are_refused_before_the_launch() {
+    let world = World::new();
+    for (flags, said) in [
+        ("--image UPPER//x", "`UPPER//x` is not an image"),
+        (
+            "--memory 99999999999999999999GiB",
+            "more than any machine has",
+        ),
+        ("--memory -1", "`-1` is not a size"),
+        ("--cpus -1", "`-1` is not a number of processors"),
+        ("--pids -1", "`-1` is not a number of processes"),
+    ] {
+        fails(
+            &world,
+            &format!("plan shell {flags}"),
+            &[said, "hint: write"],
+        );
+    }
+}
+
+#[test]
 fn no_engine() {
     let world = World::new();
     for (host, said) in [

@@ -130,13 +130,13 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "GUARANTEE", value_delimiter = ',', value_parser = guarantees())]
     pub(crate) require: Vec<String>,
     /// The agent's memory, such as `4GiB`
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub(crate) memory: Option<String>,
     /// The agent's share of the processors, such as `1.5`
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     pub(crate) cpus: Option<String>,
     /// How many processes and threads the agent may have
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     pub(crate) pids: Option<String>,
 }
 

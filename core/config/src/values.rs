@@ -17,6 +17,9 @@ pub(crate) struct Word<'a> {
     pub(crate) sink: &'a Sink,
 }
 
+/// 1 PiB. The parser of sizes turns whatever is too big for it into the biggest it knows.
+const MOST_BYTES: u64 = 1 << 50;
+
 impl<'a> Word<'a> {
     pub(crate) fn new(text: &'a Located<String>, sink: &'a Sink) -> Self {
         Self { text, sink }
@@ -115,6 +118,11 @@ impl<'a> Word<'a> {
                     ByteSize::b(at_least)
                 ),
                 "too little",
+                SIZE_HINT,
+            ),
+            Ok(size) if size.as_u64() > MOST_BYTES => self.refuse(
+                format!("{} is more than any machine has", self.text.value),
+                "too much",
                 SIZE_HINT,
             ),
             Ok(size) => Some(self.accept(Some(size.as_u64()))),
@@ -288,6 +296,9 @@ mod tests {
         assert_eq!(size("unlimited"), Some(None));
         for bad in ["4 gigs", "", "-1", "1KiB", "GiB"] {
             assert_eq!(size(bad), None, "{bad}");
+        }
+        for absurd in ["99999999999999999999GiB", "2PiB", "18446744073709551615"] {
+            assert_eq!(size(absurd), None, "{absurd}");
         }
         assert_eq!(word!("1.5", cpus), Some(Some(1500)));
         for bad in ["0", "-1", "nan", "inf", "two", "1e9"] {

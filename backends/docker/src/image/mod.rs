@@ -135,6 +135,7 @@ fn is_hex(text: &str) -> bool {
 fn parse(reference: &str) -> Result<ImageReference, BackendError> {
     ImageReference::parse(reference).map_err(|error| {
         BackendError::new(BackendErrorKind::Other, "look for image", error.to_string())
+            .with_hint("write a reference such as `debian:bookworm-slim`, its name in lower case")
     })
 }
 

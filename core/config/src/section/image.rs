@@ -75,7 +75,7 @@ pub(crate) fn from_word(word: Word<'_>) -> Option<Located<ImagePlan>> {
         word.sink.push(
             Diagnostic::error(format!("`{}` is not an image", text.value))
                 .at(&text.source, "not a reference")
-                .hint("write a reference such as `debian:bookworm-slim`"),
+                .hint("write a reference such as `debian:bookworm-slim`, its name in lower case"),
         );
         return None;
     }
@@ -85,7 +85,36 @@ pub(crate) fn from_word(word: Word<'_>) -> Option<Located<ImagePlan>> {
 
 fn is_reference(text: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control();
-    !text.is_empty() && !text.contains(odd) && !text.starts_with('-')
+    if text.contains(odd) || text.starts_with('-') {
+        return false;
+    }
+    // `[HOST/]PATH[:TAG][@DIGEST]`. Engines differ in what they complete, not in this.
+    let named = text.split('@').next().unwrap_or_default();
+    let (host, path) = match named.split_once('/') {
+        Some((first, rest)) if is_host(first) => (Some(first), rest),
+        _ => (None, named),
+    };
+    let (path, tag) = match path.rsplit_once(':') {
+        Some((path, tag)) => (path, Some(tag)),
+        None => (path, None),
+    };
+    let part = |part: &str| {
+        let ends =
+            |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let inside = |b: u8| ends(Some(b)) || matches!(b, b'.' | b'_' | b'-');
+        ends(part.bytes().next()) && ends(part.bytes().last()) && part.bytes().all(inside)
+    };
+    let tag_byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    host.is_none_or(|host| !host.starts_with(':'))
+        && path.split('/').all(part)
+        && tag.is_none_or(|tag| !tag.is_empty() && tag.len() <= 128 && tag.bytes().all(tag_byte))
+}
+
+/// What stands before the first `/` is a registry, not a part of the path.
+fn is_host(text: &str) -> bool {
+    text == "localhost"
+        || text.contains(['.', ':'])
+        || text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Makes the keys of every form known, so that none is reported on top.
@@ -152,4 +181,29 @@ fn arguments(table: &Fields<'_, '_>) -> BTreeMap<String, String> {
 
 fn repository(agent: &str) -> String {
     format!("agent-{}", slug(agent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reference;
+
+    #[test]
+    fn references() {
+        for good in [
+            "debian",
+            "debian:bookworm-slim",
+            "localhost/a",
+            "localhost:5000/a/b_c:V1.2",
+            "ghcr.io/a/b@sha256:0123456789abcdef",
+            "HOST/a__b:1",
+            "[::1]:5000/a",
+        ] {
+            assert!(is_reference(good), "{good}");
+        }
+        for bad in [
+            "", "-a", "a b", "UPPER", "UPPER//x", "a//b", "/a", "a/", "a:", "a/B", "a:b:c", "a:t/",
+        ] {
+            assert!(!is_reference(bad), "{bad}");
+        }
+    }
 }

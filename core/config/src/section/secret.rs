@@ -213,6 +213,15 @@ fn one_delivery(node: &Node<'_>, name: &str) -> Option<Delivery> {
             let name = Word::new(&named, node.reading.sink).variable()?;
             Some(Delivery::Env { name: name.value })
         }
+        "env" if node.is_array() => {
+            node.wrong(
+                format!("`{}` is a list", node.key),
+                "one variable here",
+                "write `env = true` or `env = \"VARIABLE\"` to hand the value to the agent; for \
+                 several variables that hold a placeholder, `inject = { env = [...], ... }`",
+            );
+            None
+        }
         "env" => {
             let text = node.located_text()?;
             let name = Word::new(&text, node.reading.sink).variable()?;

@@ -68,6 +68,7 @@ golden!(
          [secret.D]\nfrom_env = 'D'\n\
          [secret.E]\nenv = true\n\
          [secret.F]\nfrom_env = 'F'\ninject = { hosts = [], header = 'x y', format = 'Bearer' }\n\
+         [secret.H]\nfrom_env = 'H'\nenv = ['H', 'I']\n\
          [secret]\nG = 'plain text'\n"
     )
 );
