@@ -112,6 +112,8 @@ impl<'a> Run<'a> {
         let wanted = references(self.plan);
         let resolved = self.attempt.wait(self.launcher.secrets.resolve(&wanted));
         let resolved = resolved.await?.map_err(|e| self.attempt.fail(e.into()))?;
+        let injected = resolved.check_injected(&self.plan.egress.credentials);
+        injected.map_err(|error| self.attempt.fail(error.into()))?;
         let written_out: Vec<_> = printable.values().collect();
         self.hide(resolved.values().chain(&written_out));
         Ok(resolved)

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bottle_api::{EnvValue, SecretRef, SecretString};
+use bottle_api::{Credential, EnvValue, ExposeSecret as _, SecretRef, SecretString};
 use futures_util::future::join_all;
 use tokio::process::Command;
 
@@ -21,6 +21,10 @@ use crate::names::random_text;
 const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 /// 48 letters of 31 are more than 230 bits.
 const TOKEN_LENGTH: usize = 48;
+
+/// An injected secret has so many characters at least: proxies look for it in what comes back, and
+/// refuse to look for less.
+const SHORTEST_INJECTED: usize = 8;
 
 /// Asks a person for a secret. The command line implements it on the terminal.
 #[async_trait]
@@ -46,20 +50,38 @@ impl Prompt for NoPrompt {
 pub struct SecretError {
     reference: SecretRef,
     why: String,
+    too_short: bool,
 }
 impl SecretError {
     pub(crate) fn new(reference: &SecretRef, why: impl Into<String>) -> Self {
         Self {
             reference: reference.clone(),
             why: why.into(),
+            too_short: false,
         }
     }
     /// Which secret.
     pub fn reference(&self) -> &SecretRef {
         &self.reference
     }
+    /// The value is there, but no proxy can swap it for its placeholder safely.
+    fn too_short(reference: &SecretRef, name: &str) -> Self {
+        Self {
+            too_short: true,
+            ..Self::new(
+                reference,
+                format!("`{name}` has fewer than {SHORTEST_INJECTED} characters"),
+            )
+        }
+    }
     /// What the user can do next.
     pub fn hint(&self) -> String {
+        if self.too_short {
+            return "a value this short stands in many texts, so a proxy cannot keep it out of \
+                    them; see whether the source holds the whole secret, or hand it to the agent \
+                    with `env = true`"
+                .to_owned();
+        }
         match &self.reference {
             SecretRef::FromEnv(name) => {
                 format!(
@@ -225,7 +247,6 @@ fn from_bytes(reference: &SecretRef, bytes: Vec<u8>) -> Result<SecretString, Sec
 }
 
 fn not_empty(reference: &SecretRef, value: SecretString) -> Result<SecretString, SecretError> {
-    use bottle_api::ExposeSecret as _;
     if value.expose_secret().is_empty() {
         return Err(SecretError::new(reference, "it is empty"));
     }
@@ -243,6 +264,18 @@ impl Resolved {
             .get(reference)
             .ok_or_else(|| SecretError::new(reference, "it was not resolved"))
     }
+    /// Fails when a proxy is to inject a value that is too short for it.
+    pub(crate) fn check_injected(&self, credentials: &[Credential]) -> Result<(), SecretError> {
+        for credential in credentials {
+            let Some(value) = self.0.get(&credential.secret) else {
+                continue; // no hop asks for it
+            };
+            if value.expose_secret().chars().count() < SHORTEST_INJECTED {
+                return Err(SecretError::too_short(&credential.secret, &credential.name));
+            }
+        }
+        Ok(())
+    }
     /// The value of an environment variable.
     pub(crate) fn env(&self, value: &EnvValue) -> Result<SecretString, SecretError> {
         match value {
@@ -258,8 +291,6 @@ impl Resolved {
 
 #[cfg(test)]
 mod tests {
-    use bottle_api::ExposeSecret as _;
-
     use super::*;
 
     fn secrets() -> Secrets {

@@ -142,6 +142,26 @@ async fn a_missing_secret_costs_no_call() {
 }
 
 #[tokio::test]
+async fn a_secret_too_short_to_inject_costs_no_call() {
+    let mut rig = Rig::new(Memory::default(), FULL);
+    let printf = ["/bin/sh", "-c", "printf 7-chars"];
+    rig.spec.secrets[0].source = SecretRef::FromCommand(printf.map(str::to_owned).into());
+    let outcome = failed(&rig).await;
+    let text = text(&outcome);
+    assert!(
+        text.contains("`API_KEY` has fewer than 8 characters"),
+        "{text}"
+    );
+    assert!(!text.contains("7-chars"), "{text}");
+    assert!(
+        hint(&outcome).contains("`env = true`"),
+        "{}",
+        hint(&outcome)
+    );
+    assert_eq!(rig.memory.calls(), []);
+}
+
+#[tokio::test]
 async fn a_hop_that_dies_is_blamed_with_its_last_lines_and_without_secrets() {
     let mut lines: Vec<String> = (0..40).map(|n| format!("line {n}")).collect();
     lines.push("bad key r3al-key".into());
