@@ -48,5 +48,5 @@ pub use schema::schema;
 pub use settings::{VARIABLES, Variable};
 pub use show::{Row, Shown};
 pub use source::{Layer, Located, Source};
-pub use spec::SpecRequest;
+pub use spec::{SpecRequest, nothing_to_log_in_with};
 pub use trust::{FileHash, FileSet, Trust, TrustStore, TrustedFile, Widening};

@@ -1,7 +1,7 @@
 //! Configuration, trust, logins, and what the default launch would promise.
 
 use bottle_api::SecretRef;
-use bottle_config::{Config, Flags, Trust, TrustMode};
+use bottle_config::{Config, Flags, Trust, TrustMode, nothing_to_log_in_with};
 
 use super::check::Report;
 use crate::{
@@ -93,17 +93,10 @@ pub(super) fn logins(config: &Config, report: &mut Report) {
         report.ok("login", format!("`{}` uses {}", agent.name, login.source));
         return;
     }
-    let sources: Vec<String> = agent
-        .login
-        .iter()
-        .map(|login| login.source.to_string())
-        .collect();
+    let warning = nothing_to_log_in_with(agent);
     report
-        .warn(
-            "login",
-            format!("`{}` has nothing to log in with", agent.name),
-        )
-        .hint(format!("set {}", sources.join(" or ")));
+        .warn("login", warning.message())
+        .maybe_hint(warning.help_text());
 }
 
 pub(super) fn plan(prepared: &Prepared, report: &mut Report) {

@@ -77,6 +77,9 @@ impl Config {
         if self.proxies().is_empty() {
             return found; // no network: nothing can be injected, and the planner says so
         }
+        if !secrets::can_log_in(spec) {
+            found.push(nothing_to_log_in_with(&spec.agent));
+        }
         for secret in &spec.secrets {
             let Delivery::Inject { hosts, .. } = &secret.delivery else {
                 continue;
@@ -152,6 +155,14 @@ impl Config {
             nofile: or(&set.nofile, default.nofile),
         }
     }
+}
+
+/// The warning about an agent none of whose logins is there.
+pub fn nothing_to_log_in_with(agent: &AgentSpec) -> Diagnostic {
+    let sources = agent.login.iter().map(|login| login.source.to_string());
+    let sources: Vec<String> = sources.collect();
+    Diagnostic::warning(format!("`{}` has nothing to log in with", agent.name))
+        .hint(format!("set {}", sources.join(" or ")))
 }
 
 /// The user's rules and the agent's own, each once.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bottle_api::{AgentSpec, Delivery, SecretRef, SecretSpec};
+use bottle_api::{AgentSpec, Delivery, LaunchSpec, SecretRef, SecretSpec};
 
 use super::own_secrets;
 use crate::{
@@ -31,6 +31,33 @@ fn is_there(config: &Config, source: &SecretRef) -> bool {
     }
 }
 
+/// Whether the agent could log in: with a login of its preset, or with something that takes the
+/// place of one.
+pub(super) fn can_log_in(spec: &LaunchSpec) -> bool {
+    let logins = &spec.agent.login;
+    let stands_for = |name: &str| {
+        let variable = |login: &SecretSpec| variables(login).iter().any(|own| own == name);
+        logins
+            .iter()
+            .any(|login| login.name == name || variable(login))
+    };
+    logins.is_empty()
+        || spec.env.keys().chain(spec.agent.env.keys()).any(|name| stands_for(name))
+        // A login is among these only when its source is there.
+        || spec.secrets.iter().any(|secret| {
+            stands_for(&secret.name) || variables(secret).iter().any(|name| stands_for(name))
+        })
+}
+
+/// The agent's variables that a secret sets.
+fn variables(secret: &SecretSpec) -> &[String] {
+    match &secret.delivery {
+        Delivery::Inject { env, .. } => env.as_slice(),
+        Delivery::Env { name } => std::slice::from_ref(name),
+        Delivery::File { .. } => &[],
+    }
+}
+
 /// Two values for one variable of the agent.
 pub(super) fn collisions(config: &Config, secrets: &[SecretSpec], sink: &Sink) {
     let mut taken: BTreeMap<&str, Source> = BTreeMap::new();
@@ -38,14 +65,9 @@ pub(super) fn collisions(config: &Config, secrets: &[SecretSpec], sink: &Sink) {
         taken.insert(name, value.source.clone());
     }
     for secret in secrets {
-        let names = match &secret.delivery {
-            Delivery::Inject { env, .. } => env.as_slice(),
-            Delivery::Env { name } => std::slice::from_ref(name),
-            Delivery::File { .. } => &[],
-        };
         let own = config.sections.secret.get(&secret.name);
         let source = own.map(|own| own.source.clone()).unwrap_or_default();
-        for name in names {
+        for name in variables(secret) {
             let Some(first) = taken.insert(name, source.clone()) else {
                 continue;
             };

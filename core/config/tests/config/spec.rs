@@ -225,6 +225,7 @@ fn a_project_is_worked_on_from_any_folder_of_it() {
 fn a_secret_for_a_closed_host_is_worth_a_word() {
     let text =
         "[secret.A]\nfrom_env = 'A'\ninject = { hosts = ['a.b.test', 'api.anthropic.com'] }\n";
+    let claude = || claude().env("ANTHROPIC_API_KEY", "some-key");
     let world = claude().user(text);
     let (config, spec) = (world.config(), world.spec());
     let warnings = config.warnings(&spec);
@@ -239,6 +240,36 @@ fn a_secret_for_a_closed_host_is_worth_a_word() {
     assert!(world.config().warnings(&world.spec()).is_empty());
     let world = claude().user(text).env("BOTTLE_PROXY", "none");
     assert!(world.config().warnings(&world.spec()).is_empty());
+}
+
+#[test]
+fn an_agent_that_cannot_log_in_is_told_before_the_launch() {
+    let told = |world: &World| {
+        let warnings = world.config().warnings(&world.spec());
+        let texts = warnings.iter().map(|w| w.render(false, 100));
+        texts.collect::<String>()
+    };
+    let text = told(&claude());
+    assert!(
+        text.contains("`claude` has nothing to log in with"),
+        "{text}"
+    );
+    assert!(text.contains("set environment variable `"), "{text}");
+    let login = claude().spec().agent.login[0].name.clone();
+    let own = format!(
+        "[secret.{login}]\nfrom_file = 'key'\ninject = {{ hosts = ['api.anthropic.com'] }}\n"
+    );
+    let by_variable = format!("[secret.mine]\nfrom_file = 'key'\nenv = '{login}'\n");
+    for world in [
+        claude().env(&login, "some-value-or-other"),
+        claude().user(&own),
+        claude().user(&by_variable),
+        claude().user(&format!("[env]\n{login} = 'x'\n")),
+        claude().user("[launch]\nproxies = []\n"),
+    ] {
+        let text = told(&world);
+        assert!(!text.contains("log in"), "{text}");
+    }
 }
 
 #[test]
