@@ -7,7 +7,7 @@ use super::{End, run::report_leftovers, sessions};
 use crate::{
     args::OwnArgs,
     context::Context,
-    launch::announce_ready,
+    launch::{announce_ready, inherited_hidden},
     output::{Code, Failure},
 };
 
@@ -28,6 +28,8 @@ pub(super) async fn run(cx: &Context, args: OwnArgs) -> Result<End, Failure> {
 async fn own(cx: &Context, session: SessionId) -> Result<End, Failure> {
     let store = Context::store()?;
     let lease = store.lease_from_stdin(&session)?;
+    let hidden = inherited_hidden()
+        .map_err(|error| Failure::because("the last owner's secrets cannot be read", &error))?;
     let record = store
         .find(session.as_str())?
         .ok_or_else(|| Failure::new(format!("there is no session `{session}`")))?;
@@ -37,7 +39,10 @@ async fn own(cx: &Context, session: SessionId) -> Result<End, Failure> {
     let secrets = Secrets::new(std::sync::Arc::new(NoPrompt));
     let launcher = Launcher::new(backend, store, secrets, EventSink::discard());
     cx.remember(&launcher);
-    let session = match launcher.adopt(lease, proxies, cx.stop.clone()).await {
+    let session = match launcher
+        .adopt(lease, hidden, proxies, cx.stop.clone())
+        .await
+    {
         Ok(session) => session,
         Err(outcome) => {
             report_leftovers(cx, &outcome);

@@ -7,16 +7,25 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use bottle_engine::{Handover, SessionStore};
+use bottle_engine::{Handover, Hidden, SessionStore};
+use command_fds::{CommandFdExt as _, FdMapping};
 
 use crate::output::Failure;
 
 /// What the new owner says when the session is its own.
 const READY: &str = "ready";
 
+/// The descriptor on which the new owner reads what to keep out of texts.
+const HIDDEN: i32 = 3;
+
 /// Starts the new owner and waits until it has taken over.
 pub(crate) async fn hand_over(handover: Handover, store: &SessionStore) -> Result<String, Failure> {
-    let Handover { name, lease, .. } = handover;
+    let Handover {
+        name,
+        lease,
+        hidden,
+        ..
+    } = handover;
     let session = lease.session().clone();
     let log = store
         .root()
@@ -25,10 +34,18 @@ pub(crate) async fn hand_over(handover: Handover, store: &SessionStore) -> Resul
         .join("owner.log");
     let spawned = spawn(session.as_str(), lease.into_stdio(), &log);
     let hint = format!("`bottle stop {name}` removes the bottle");
-    let child = spawned.map_err(|error| {
+    let (child, to_child) = spawned.map_err(|error| {
         Failure::because("cannot start the bottle's new owner", &error).hint(&hint)
     })?;
-    let ready = tokio::task::spawn_blocking(move || wait_ready(child)).await;
+    let ready = tokio::task::spawn_blocking(move || {
+        // It may have died; then its last word tells more than a broken pipe.
+        let sent = hidden.write(to_child);
+        wait_ready(child).map_err(|why| match sent {
+            Err(error) => format!("{why} ({error})"),
+            Ok(()) => why,
+        })
+    })
+    .await;
     match ready {
         Ok(Ok(())) => Ok(name),
         Ok(Err(why)) => {
@@ -41,9 +58,15 @@ pub(crate) async fn hand_over(handover: Handover, store: &SessionStore) -> Resul
     }
 }
 
-fn spawn(session: &str, lease: Stdio, log: &std::path::Path) -> io::Result<Child> {
+fn spawn(
+    session: &str,
+    lease: Stdio,
+    log: &std::path::Path,
+) -> io::Result<(Child, io::PipeWriter)> {
     let log = std::fs::File::create(log)?;
-    Command::new(own_program()?)
+    let (hidden, to_child) = io::pipe()?;
+    let mut command = Command::new(own_program()?);
+    command
         .arg0("bottle")
         .args(["__own", session])
         // The lock travels as an open file, so that there is no moment without an owner.
@@ -51,7 +74,17 @@ fn spawn(session: &str, lease: Stdio, log: &std::path::Path) -> io::Result<Child
         .stdout(Stdio::piped())
         .stderr(log)
         .current_dir("/")
-        .spawn()
+        .fd_mappings(vec![FdMapping {
+            parent_fd: hidden.into(),
+            child_fd: HIDDEN,
+        }])
+        .map_err(io::Error::other)?;
+    Ok((command.spawn()?, to_child))
+}
+
+/// What the last owner kept out of texts, in the new owner.
+pub(crate) fn inherited_hidden() -> io::Result<Hidden> {
+    Hidden::read(std::fs::File::open(format!("/dev/fd/{HIDDEN}"))?)
 }
 
 /// This very program, even when its file was replaced meanwhile.

@@ -31,7 +31,7 @@ pub use names::{container_name, new_session_id, slug};
 pub use plan::{PlanError, PlanInput, chain_view, plan};
 pub use pool::{AddressPool, PoolError};
 pub use reap::{CleanOptions, CleanReport, Debris, ReapError, clean};
-pub use secrets::{NoPrompt, PrintablePlan, Prompt, SecretError, Secrets};
+pub use secrets::{Hidden, NoPrompt, PrintablePlan, Prompt, SecretError, Secrets};
 pub use session::{Handover, Outcome, Session};
 pub use store::{Lease, SessionMeta, SessionRecord, SessionState, SessionStore, StoreError};
 pub use teardown::{StepOutcome, TeardownReport};

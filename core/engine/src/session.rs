@@ -8,7 +8,7 @@ use bottle_api::{
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{LaunchError, Lease, TeardownReport};
+use crate::{Hidden, LaunchError, Lease, TeardownReport};
 
 /// How a launch and its session ended. The teardown report is always there and never hides
 /// the result.
@@ -33,6 +33,8 @@ pub struct Handover {
     pub agent: ContainerId,
     /// The right and duty to take it down, for the next owner.
     pub lease: Lease,
+    /// What the next owner must keep out of every text.
+    pub hidden: Hidden,
 }
 
 /// A running bottle. Dropping it begins the teardown; [`wait`](Self::wait) and

@@ -18,13 +18,15 @@ use super::{
     watch::End,
 };
 use crate::{
-    Lease, Outcome, SessionMeta, StoreError, TeardownReport, secrets::references, session::Ended,
+    Hidden, Lease, Outcome, SessionMeta, StoreError, TeardownReport, secrets::references,
+    session::Ended,
 };
 
 /// Watches a running bottle and takes it down.
 pub(super) async fn adopt(
     launcher: Launcher,
     lease: Lease,
+    hidden: Hidden,
     proxies: Vec<Arc<dyn Proxy>>,
     wires: Wires,
 ) -> Ended {
@@ -37,7 +39,7 @@ pub(super) async fn adopt(
         Err(error) => return nothing_begun(&plan, error.into()),
     };
     let owned = Owned::new(&launcher, &plan, &lease, &journal, meta, &wires.stop);
-    let living = AssertUnwindSafe(live(&owned, &proxies, wires)).catch_unwind();
+    let living = AssertUnwindSafe(live(&owned, &hidden, &proxies, wires)).catch_unwind();
     let end = living.await;
     let closing = close(owned, end).await;
     journal.finish().await;
@@ -64,14 +66,19 @@ fn unreadable(session: SessionId, error: LaunchError) -> Ended {
     })
 }
 
-async fn live(owned: &Owned<'_>, proxies: &[Arc<dyn Proxy>], wires: Wires) -> Step<End> {
+async fn live(
+    owned: &Owned<'_>,
+    hidden: &Hidden,
+    proxies: &[Arc<dyn Proxy>],
+    wires: Wires,
+) -> Step<End> {
     // Whatever goes wrong from here on ends with an empty engine.
     owned.arm_rest();
     for step in &owned.plan.host_steps {
         owned.arm_host_undo(step);
     }
     let known = owned.launcher.secrets.at_hand(&references(owned.plan));
-    owned.hide(known.values());
+    owned.hide(known.values().chain(hidden.values()));
     let (name, agent) = owned.take_over()?;
     owned.arm_stop(&agent);
     let hops = owned.running_hops(proxies).await?;

@@ -11,7 +11,7 @@ use super::{
     owner::{self, Wires},
 };
 use crate::{
-    AddressPool, Lease, Outcome, PublicRoots, Secrets, Session, SessionStore,
+    AddressPool, Hidden, Lease, Outcome, PublicRoots, Secrets, Session, SessionStore,
     session::{Ended, down},
 };
 
@@ -69,17 +69,19 @@ impl Launcher {
         .await
     }
 
-    /// Becomes the owner of a running bottle that another process has handed over.
+    /// Becomes the owner of a running bottle that another process has handed over. `hidden` is
+    /// what that one kept out of texts; what of it can be read again is, whatever it says.
     pub async fn adopt(
         &self,
         lease: Lease,
+        hidden: Hidden,
         proxies: Vec<Box<dyn Proxy>>,
         stop: CancellationToken,
     ) -> Result<Session, Outcome> {
         let session = lease.session().clone();
         let proxies = proxies.into_iter().map(Arc::from).collect();
         self.own(session, stop.child_token(), |launcher, wires| {
-            adopt::adopt(launcher, lease, proxies, wires)
+            adopt::adopt(launcher, lease, hidden, proxies, wires)
         })
         .await
     }

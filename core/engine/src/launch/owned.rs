@@ -7,7 +7,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Launcher, attempt::Attempt, follow::Followers, journal::Journal, phases::Phases};
-use crate::{Lease, SessionMeta, reap::Remains, secrets::Scrubber, teardown::Teardown};
+use crate::{
+    Lease, SessionMeta,
+    reap::Remains,
+    secrets::{Hidden, Scrubber},
+    teardown::Teardown,
+};
 
 /// A session that this process owns.
 #[derive(Debug)]
@@ -60,6 +65,13 @@ impl<'a> Owned<'a> {
         self.attempt.hide(scrubber.clone());
         // Set once, as soon as the secrets are known.
         let _ = self.scrubber.set(scrubber);
+    }
+    /// What is kept out, for the next owner.
+    pub(super) fn hidden(&self) -> Hidden {
+        self.scrubber
+            .get()
+            .map(Scrubber::hidden)
+            .unwrap_or_default()
     }
     pub(super) fn cx(&self) -> OpContext {
         OpContext::new(self.events.clone())

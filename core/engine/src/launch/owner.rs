@@ -17,7 +17,7 @@ use super::{
     watch::End,
 };
 use crate::{
-    Handover, Lease, Outcome, SessionMeta, StepOutcome, TeardownReport, session::Ended,
+    Handover, Hidden, Lease, Outcome, SessionMeta, StepOutcome, TeardownReport, session::Ended,
     store::archive, teardown::panic_text,
 };
 
@@ -106,7 +106,11 @@ pub(super) fn nothing_begun(plan: &LaunchPlan, error: LaunchError) -> Ended {
 
 /// How a session was closed.
 pub(super) enum Closing {
-    HandedOver { name: String, agent: ContainerId },
+    HandedOver {
+        name: String,
+        agent: ContainerId,
+        hidden: Hidden,
+    },
     Down(Outcome),
 }
 
@@ -145,8 +149,17 @@ pub(super) fn settle(
     plan: &LaunchPlan,
 ) -> Ended {
     let mut outcome = match closing {
-        Closing::HandedOver { name, agent } => {
-            return Ended::HandedOver(Handover { name, agent, lease });
+        Closing::HandedOver {
+            name,
+            agent,
+            hidden,
+        } => {
+            return Ended::HandedOver(Handover {
+                name,
+                agent,
+                lease,
+                hidden,
+            });
         }
         Closing::Down(outcome) => outcome,
     };
@@ -172,7 +185,11 @@ impl Owned<'_> {
         self.lease.write_meta(&meta)?;
         let agent = agent.ok_or_else(|| LaunchError::Panicked("no agent to hand over".into()))?;
         self.teardown.disarm();
-        Ok(Closing::HandedOver { name, agent })
+        Ok(Closing::HandedOver {
+            name,
+            agent,
+            hidden: self.hidden(),
+        })
     }
 
     async fn take_down(&self) -> TeardownReport {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bottle_api::{BackendError, EgressEvent, Event, ExposeSecret, PluginError, SecretString};
 
+use super::Hidden;
+
 /// Stands where a secret stood.
 pub(super) const MASK: &str = "[secret]";
 /// A line of a longer secret is hidden by itself from this length on.
@@ -45,6 +47,11 @@ impl Scrubber {
         Self {
             needles: texts.into_iter().map(SecretString::from).collect(),
         }
+    }
+
+    /// What the next owner must know.
+    pub(crate) fn hidden(&self) -> Hidden {
+        Hidden::new(self.needles.clone())
     }
 
     /// The text without secrets.

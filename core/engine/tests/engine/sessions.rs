@@ -1,8 +1,8 @@
 //! Sessions over processes: handed over, adopted, found dead, cleaned.
 
-use bottle_api::{Decision, EgressEvent, Event, ExitStatus, Role};
+use bottle_api::{Decision, Delivery, EgressEvent, Event, ExitStatus, Role, SecretRef, SecretSpec};
 use bottle_backend_memory::Memory;
-use bottle_engine::{CleanOptions, SessionState, SessionStore, clean};
+use bottle_engine::{CleanOptions, Hidden, SessionState, SessionStore, clean};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Rig, boxed};
@@ -42,9 +42,12 @@ async fn a_session_goes_on_under_its_next_owner() {
 
     let mut second = first.again();
     let proxies = boxed(FULL).0;
-    let adopting = second
-        .launcher
-        .adopt(handover.lease, proxies, CancellationToken::new());
+    let adopting = second.launcher.adopt(
+        handover.lease,
+        handover.hidden,
+        proxies,
+        CancellationToken::new(),
+    );
     let session = adopting.await.map_err(|o| o.result).unwrap();
     assert_eq!(session.name(), "work");
     first.memory.write(&back, "deny three.test no");
@@ -60,6 +63,53 @@ async fn a_session_goes_on_under_its_next_owner() {
     let record = second.store.find("work").unwrap().unwrap();
     let egress = std::fs::read_to_string(record.egress()).unwrap();
     assert_eq!(egress.lines().count(), 3, "{egress}");
+}
+
+#[tokio::test]
+async fn the_next_owner_keeps_secrets_out_that_it_cannot_ask_for() {
+    let mut first = Rig::new(Memory::default(), FULL);
+    let print = ["/bin/sh", "-c", "printf hush-; printf by-command"];
+    first.spec.secrets.push(SecretSpec {
+        name: "ASKED".into(),
+        source: SecretRef::FromCommand(print.map(str::to_owned).into()),
+        delivery: Delivery::Env {
+            name: "ASKED".into(),
+        },
+    });
+    first
+        .spec
+        .env
+        .insert("PASSWORD".into(), "hush-written-out".into());
+    let session = first.launch("s").await;
+    let back = Role::new("proxy-1-back");
+    let config = first.memory.file(&back, "/back/config.yaml").unwrap();
+    let config = String::from_utf8(config.bytes).unwrap();
+    let token = config.split("token: ").nth(1).unwrap().trim_matches('"');
+    let handover = session.detach().await.map_err(|o| o.result).unwrap();
+
+    let second = first.again();
+    // As between two processes.
+    let (from, mut to) = std::io::pipe().unwrap();
+    handover.hidden.write(&mut to).unwrap();
+    drop(to);
+    let hidden = Hidden::read(from).unwrap();
+    let adopting = second.launcher.adopt(
+        handover.lease,
+        hidden,
+        boxed(FULL).0,
+        CancellationToken::new(),
+    );
+    let session = adopting.await.map_err(|o| o.result).unwrap();
+    for secret in ["hush-by-command", "hush-written-out", "r3al-key", token] {
+        let line = format!("deny evil.test saw {secret} there");
+        first.memory.write(&back, &line);
+    }
+    first.memory.exit(&Role::agent(), 0);
+    let _ = session.wait().await;
+    let record = second.store.find("work").unwrap().unwrap();
+    let egress = std::fs::read_to_string(record.egress()).unwrap();
+    assert_eq!(egress.matches("saw [secret] there").count(), 4, "{egress}");
+    assert!(!second.state_text().contains("hush-by-command"));
 }
 
 #[tokio::test]
