@@ -183,6 +183,17 @@ impl Page {
                 derive.target,
                 derive.folder.display()
             ));
+            let git = if derive.include_git { ", `.git`" } else { "" };
+            self.item(format!(
+                "  {}",
+                self.style.paint(
+                    Tone::Warn,
+                    &format!(
+                        "the copy{git} and files such as `.env` stay on the engine in an image, one \
+                         for each state of the folder, until `bottle cleanup --images`"
+                    ),
+                )
+            ));
         }
         for mount in &plan.agent.mounts {
             self.item(mount_text(mount));
