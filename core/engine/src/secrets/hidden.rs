@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
 };
 
-use bottle_api::{ExposeSecret as _, SecretString};
+use bottle_api::{ExposeSecret, SecretString};
 
 /// The secrets of a running session, for its next owner, who cannot ask for them again: prompts,
 /// commands and tokens of the session. Goes from process to process through a pipe; never onto a
@@ -28,7 +28,7 @@ impl Hidden {
     }
     /// Writes them for [`read`](Self::read). Blocks while a pipe is full.
     pub fn write(&self, to: impl Write) -> io::Result<()> {
-        let values: Vec<&str> = self.0.iter().map(|value| value.expose_secret()).collect();
+        let values: Vec<&str> = self.0.iter().map(ExposeSecret::expose_secret).collect();
         let mut to = io::BufWriter::new(to);
         serde_json::to_writer(&mut to, &values)?;
         to.flush()
