@@ -89,6 +89,24 @@ pub(crate) struct HostInfo {
     pub(crate) network_backend: String,
     pub(crate) oci_runtime: RuntimeInfo,
     pub(crate) security: SecurityInfo,
+    pub(crate) id_mappings: EngineIds,
+}
+/// What an engine without root can give away.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct EngineIds {
+    pub(crate) uidmap: Option<Vec<IdMap>>,
+    pub(crate) gidmap: Option<Vec<IdMap>>,
+}
+impl EngineIds {
+    /// How many users and groups there are.
+    pub(crate) fn count(&self) -> (u32, u32) {
+        let sum = |all: &Option<Vec<IdMap>>| {
+            let sizes = all.iter().flatten().map(|map| map.size);
+            sizes.fold(0, u32::saturating_add)
+        };
+        (sum(&self.uidmap), sum(&self.gidmap))
+    }
 }
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -173,6 +191,8 @@ pub(crate) struct CreateContainer {
     pub(crate) selinux_opts: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) userns: Option<Namespace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idmappings: Option<IdMappings>,
     pub(crate) netns: Namespace,
     #[serde(rename = "Networks")]
     pub(crate) networks: BTreeMap<String, PerNetwork>,
@@ -221,6 +241,24 @@ impl Namespace {
             value: String::new(),
         }
     }
+}
+/// Whom numbers inside stand for, in the numbers of the engine's own user namespace.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct IdMappings {
+    #[serde(rename = "HostUIDMapping")]
+    pub(crate) host_uids: bool,
+    #[serde(rename = "HostGIDMapping")]
+    pub(crate) host_gids: bool,
+    #[serde(rename = "UIDMap")]
+    pub(crate) uids: Vec<IdMap>,
+    #[serde(rename = "GIDMap")]
+    pub(crate) gids: Vec<IdMap>,
+}
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IdMap {
+    pub(crate) container_id: u32,
+    pub(crate) host_id: u32,
+    pub(crate) size: u32,
 }
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PerNetwork {

@@ -9,8 +9,8 @@ use super::volumes::Volume;
 use crate::{
     client::Client,
     raw::{
-        CpuLimits, CreateContainer, LogConfiguration, MemoryLimits, NamedVolume, Namespace,
-        PerNetwork, PidsLimit, RLimit, ResourceLimits, SpecMount,
+        CpuLimits, CreateContainer, IdMap, IdMappings, LogConfiguration, MemoryLimits, NamedVolume,
+        Namespace, PerNetwork, PidsLimit, RLimit, ResourceLimits, SpecMount,
     },
 };
 
@@ -30,6 +30,10 @@ const NO_IPV6: [(&str, &str); 2] = [
 pub(crate) struct Means {
     pub(crate) own_kernel: bool,
     pub(crate) rootless: bool,
+    /// The user that the engine runs as.
+    pub(crate) uid: Option<u32>,
+    /// How many users and groups it can give away.
+    pub(crate) ids: (u32, u32),
     pub(crate) selinux: bool,
     pub(crate) init: bool,
     pub(crate) ipv6: bool,
@@ -45,6 +49,8 @@ impl Means {
         Self {
             own_kernel: client.has_own_kernel(runtime),
             rootless: security.rootless,
+            uid: client.uid,
+            ids: client.info.host.id_mappings.count(),
             selinux: security.selinux_enabled,
             init: client.machine.init,
             ipv6: client.machine.ipv6,
@@ -70,6 +76,11 @@ pub(super) fn of(
         .mounts
         .iter()
         .any(|mount| matches!(mount, Mount::Bind { .. }));
+    let ids = if binds && means.rootless {
+        kept(means, plan)
+    } else {
+        None
+    };
     CreateContainer {
         name: request.name.to_owned(),
         image: request.image.to_string(),
@@ -100,7 +111,8 @@ pub(super) fn of(
         } else {
             vec![]
         },
-        userns: (binds && means.rootless).then(|| keep_id(plan)),
+        userns: ids.is_some().then(|| Namespace::of("private")),
+        idmappings: ids,
         netns: Namespace::of(if request.networks.is_empty() {
             "none"
         } else {
@@ -139,19 +151,44 @@ fn log_configuration() -> LogConfiguration {
     }
 }
 
-/// The user who runs the engine owns the folders that are bound: inside it is the agent's.
-fn keep_id(plan: &ContainerPlan) -> Namespace {
+/// The user who runs the engine owns the folders that are bound: inside it is the agent's. This is
+/// what `keep-id` with numbers means, which the service half understands.
+fn kept(means: &Means, plan: &ContainerPlan) -> Option<IdMappings> {
     let user = plan.user.as_deref().unwrap_or("0:0");
     let (uid, gid) = user.split_once(':').unwrap_or((user, user));
-    let value = match (uid.parse::<u32>(), gid.parse::<u32>()) {
-        (Ok(uid), Ok(gid)) => format!("uid={uid},gid={gid}"),
-        // A name that the image knows: the engine's user keeps its number.
-        _ => String::new(),
+    // A name that the image knows is no number: then the engine's user keeps its own.
+    let number = |id: &str| id.parse().ok().or(means.uid);
+    let (uid, gid) = (number(uid)?, number(gid)?);
+    let (uids, gids) = means.ids;
+    Some(IdMappings {
+        host_uids: false,
+        host_gids: false,
+        uids: mapped(uid, uids),
+        gids: mapped(gid, gids),
+    })
+}
+
+/// One of `count` numbers stands for the engine's own user, which is 0 to the engine; the others
+/// keep their order.
+fn mapped(id: u32, count: u32) -> Vec<IdMap> {
+    let others = count.saturating_sub(1);
+    let map = |container_id, host_id, size| IdMap {
+        container_id,
+        host_id,
+        size,
     };
-    Namespace {
-        nsmode: "keep-id",
-        value,
-    }
+    [
+        map(0, 1, id.min(others)),
+        map(id, 0, 1),
+        map(
+            id.saturating_add(1),
+            id.saturating_add(1),
+            others.saturating_sub(id),
+        ),
+    ]
+    .into_iter()
+    .filter(|map| map.size > 0)
+    .collect()
 }
 
 fn networks(request: &ContainerRequest<'_>) -> std::collections::BTreeMap<String, PerNetwork> {

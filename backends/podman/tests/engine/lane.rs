@@ -1,11 +1,14 @@
-//! What is Podman's own in the tests that all engines share: the service with root.
+//! What is Podman's own in the tests that all engines share, with root and without.
 
-use std::path::Path;
+use std::{os::unix::fs::MetadataExt, path::Path};
 
 use bottle_api::{BackendError, BackendErrorKind, BackendInfo};
 use bottle_backend_podman::{Podman, PodmanConfig};
 
-use crate::harness::{Network, skip};
+use crate::{
+    ROOTLESS, SERVICE,
+    harness::{Network, own_addresses, skip},
+};
 
 pub(crate) type Backend = Podman;
 
@@ -19,8 +22,6 @@ pub(crate) const NETWORK_IN_USE: &str = "network is being used";
 pub(crate) const INIT: &str = "catatonit";
 /// What the names of images built here begin with.
 pub(crate) const LOCAL: &str = "localhost/";
-/// Names the service: `tests/lib/podman` starts it.
-const SERVICE: &str = "BOTTLE_TEST_PODMAN";
 
 pub(crate) fn config() -> Result<PodmanConfig, BackendError> {
     let Ok(host) = std::env::var(SERVICE) else {
@@ -50,6 +51,8 @@ pub(crate) fn runtimes(info: &BackendInfo) -> Vec<String> {
     let mut runtimes = vec!["runc".to_owned()];
     if info.runtimes.contains("runsc") {
         runtimes.push("runsc".to_owned());
+    } else if ROOTLESS {
+        eprintln!("not tried with gVisor: the service is another user's, and takes its default");
     } else {
         skip("gVisor: the engine has no runtime `runsc`");
     }
@@ -57,8 +60,8 @@ pub(crate) fn runtimes(info: &BackendInfo) -> Vec<String> {
 }
 
 /// Limits are tried wherever the backend promises them; with root it must.
-pub(crate) fn limits_hold(_: &BackendInfo) -> bool {
-    true
+pub(crate) fn limits_hold(info: &BackendInfo) -> bool {
+    !ROOTLESS || !info.facts.contains_key("limits_missing")
 }
 
 /// The engine does not see it on control groups of version 1.
@@ -76,10 +79,26 @@ pub(crate) fn check_log(config: &serde_json::Value) {
     assert_eq!(config["Type"], "json-file");
 }
 
-/// The engine's user may look everywhere.
-pub(crate) fn give(_: &Path) {}
+/// The engine's user must own what is bound, as a user owns a working folder.
+pub(crate) fn give(folder: &Path) {
+    let owner = std::fs::metadata(socket()).unwrap();
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    for path in files.chain([folder.to_owned()]) {
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+}
 
-/// Where the host is, for a container on a network that leads out.
+/// Where the host is, for a container on a network that leads out. Without root, networks have a
+/// machine of their own in between.
 pub(crate) fn host_on(egress: &Network) -> std::net::IpAddr {
-    egress.address(1)
+    if !ROOTLESS {
+        return egress.address(1);
+    }
+    let own = own_addresses();
+    let outside = own
+        .iter()
+        .find(|it| !it.is_private() || it.octets()[0] != 172);
+    (*outside.unwrap()).into()
 }

@@ -39,3 +39,7 @@ mod secrets;
 mod terminals;
 #[path = "../../../common/tests/engine/workspace_images.rs"]
 mod workspace_images;
+
+/// Names the service.
+const SERVICE: &str = "BOTTLE_TEST_PODMAN";
+const ROOTLESS: bool = false;

@@ -9,6 +9,8 @@ fn means() -> Means {
     Means {
         own_kernel: false,
         rootless: false,
+        uid: Some(1000),
+        ids: (65537, 65537),
         selinux: false,
         init: true,
         ipv6: true,
@@ -200,11 +202,20 @@ fn a_bound_folder_is_the_agents_where_the_engine_has_no_root() {
     }];
     plan.user = Some("1000:1001".into());
     let body = sent(&rootless, &plan, &[]);
-    assert_eq!(body["userns"]["nsmode"], "keep-id");
-    assert_eq!(body["userns"]["value"], "uid=1000,gid=1001");
+    assert_eq!(body["userns"]["nsmode"], "private");
+    let map = |container_id: u32, host_id: u32, size: u32| serde_json::json!({ "container_id": container_id, "host_id": host_id, "size": size });
+    let uids = serde_json::json!([map(0, 1, 1000), map(1000, 0, 1), map(1001, 1001, 64536)]);
+    assert_eq!(body["idmappings"]["UIDMap"], uids);
+    assert_eq!(body["idmappings"]["GIDMap"][1], map(1001, 0, 1));
     assert_eq!(body["selinux_opts"], serde_json::json!(["disable"]));
     plan.user = Some("node".into());
-    assert_eq!(sent(&rootless, &plan, &[])["userns"].get("value"), None);
+    assert_eq!(
+        sent(&rootless, &plan, &[])["idmappings"]["UIDMap"][1],
+        map(1000, 0, 1)
+    );
+    plan.user = None;
+    let root = serde_json::json!([map(0, 0, 1), map(1, 1, 65536)]);
+    assert_eq!(sent(&rootless, &plan, &[])["idmappings"]["UIDMap"], root);
     assert_eq!(sent(&means(), &plan, &[]).get("userns"), None);
 }
 
