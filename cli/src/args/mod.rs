@@ -13,8 +13,8 @@ pub(crate) use session::{
     AttachArgs, CleanupArgs, ExecArgs, ListArgs, LogsArgs, OwnArgs, StopArgs, TerminalArgs,
 };
 pub(crate) use setup::{
-    CompletionsArgs, ConfigArgs, ConfigCommand, DoctorArgs, InitArgs, ManArgs, PluginsArgs,
-    TrustArgs,
+    CompletionsArgs, ConfigArgs, ConfigCommand, DoctorArgs, InitArgs, ManArgs, NewPluginArgs,
+    NewPluginKind, PluginsArgs, PluginsCommand, TrustArgs,
 };
 
 /// Runs AI coding agents inside isolated bottles

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::launch::PolicyArgs;
@@ -30,13 +30,80 @@ pub(crate) struct DoctorArgs {
     pub(crate) policy: PolicyArgs,
 }
 
-/// List the plugins in this binary
+/// List the plugins in this binary, or begin a new one
+///
+/// Each with its crate and version, and how a launch from here would use it and who chose it:
+/// a file and its line, a variable, a flag, or nobody (`default`).
+#[derive(Args, Debug)]
+#[command(
+    visible_alias = "plugin",
+    args_conflicts_with_subcommands = true,
+    after_long_help = "\
+Examples:
+  bottle plugins
+  bottle plugins --guarantees
+  bottle plugins --json
+  bottle plugin new proxy squid"
+)]
+pub(crate) struct PluginsArgs {
+    /// Plan a launch from here, and show what each plugin guarantees in it
+    #[arg(long)]
+    pub(crate) guarantees: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<PluginsCommand>,
+}
+
+/// What else there is to do about plugins.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    New(NewPluginArgs),
+}
+
+/// Write a crate with a new plugin: it compiles, and has its conformance test
+///
+/// The guides `docs/writing-a-backend.md`, `writing-a-proxy.md` and `writing-a-provisioner.md` go
+/// on from there.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  bottle plugins
-  bottle plugins --json")]
-pub(crate) struct PluginsArgs {}
+  bottle plugin new proxy squid
+  bottle plugin new provisioner dotfiles --folder plugins/dotfiles
+  bottle plugin new backend firecracker --checkout ~/src/bottle")]
+pub(crate) struct NewPluginArgs {
+    /// What kind of plugin
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: NewPluginKind,
+    /// The name that configuration selects it by: lower-case letters, digits, hyphens
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where to write it, instead of `bottle-KIND-NAME` in the current folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Depend on this checkout of bottle, instead of the published crates
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkout: Option<PathBuf>,
+}
+
+/// The kind of a new plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewPluginKind {
+    /// A container engine
+    Backend,
+    /// A hop of the chain
+    Proxy,
+    /// What finishes the agent's container
+    Provisioner,
+}
+impl NewPluginKind {
+    /// As config writes it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Proxy => "proxy",
+            Self::Provisioner => "provisioner",
+        }
+    }
+}
 
 /// Write a configuration to begin with
 ///

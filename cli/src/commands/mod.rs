@@ -55,8 +55,8 @@ pub(crate) async fn dispatch(cx: &Context, command: Command) -> Result<End, Fail
         Command::Logs(args) => droppable(cx, swept(cx, logs::run(cx, &args))).await,
         Command::Stop(args) => droppable(cx, swept(cx, stop::run(cx, &args))).await,
         Command::Cleanup(args) => droppable(cx, cleanup::run(cx, &args)).await,
+        Command::Plugins(args) => droppable(cx, plugins::run(cx, args)).await,
         // These are over at once.
-        Command::Plugins(_) => Ok(plugins::run(cx)),
         Command::Init(args) => init::run(cx, &args),
         Command::Config(args) => config::run(cx, args.command),
         Command::Trust(args) => trust::run(cx, &args),
