@@ -1,7 +1,7 @@
 //! An engine and a runtime that whole launches are tried on, looked at from outside with the
 //! engine's own command.
 
-use std::{fmt, net::IpAddr, path::PathBuf, process::Command};
+use std::{fmt, net::IpAddr, os::unix::fs::MetadataExt as _, path::PathBuf, process::Command};
 
 /// What one lane of tests runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,11 @@ pub struct Lane {
 pub enum Engine {
     /// Docker, as root.
     Docker,
-    /// Podman, as root.
+    /// Podman, as root, behind the service that `BOTTLE_TEST_PODMAN` names.
     Podman,
+    /// Podman without root, behind the service that `BOTTLE_TEST_PODMAN_ROOTLESS` names; whoever
+    /// owns its socket uses it.
+    PodmanRootless,
 }
 
 impl Engine {
@@ -26,7 +29,7 @@ impl Engine {
     pub fn backend(self) -> &'static str {
         match self {
             Self::Docker => "docker",
-            Self::Podman => "podman",
+            Self::Podman | Self::PodmanRootless => "podman",
         }
     }
 
@@ -47,7 +50,39 @@ impl Engine {
 
     /// The engine's own command.
     pub fn command(self) -> Command {
-        Command::new(self.backend())
+        let mut command = Command::new(self.backend());
+        if let Some(service) = self.service() {
+            command.args(["--url", &service]);
+        }
+        command
+    }
+
+    /// Where it is reached, when it is not where everybody looks for it.
+    ///
+    /// # Panics
+    /// When the service was not started: a lane that is asked for must run.
+    pub(crate) fn service(self) -> Option<String> {
+        let variable = match self {
+            Self::Docker => return None,
+            Self::Podman => "BOTTLE_TEST_PODMAN",
+            Self::PodmanRootless => "BOTTLE_TEST_PODMAN_ROOTLESS",
+        };
+        let service = std::env::var(variable);
+        Some(
+            service
+                .unwrap_or_else(|_| panic!("`{variable}` names no service: see tests/lib/podman")),
+        )
+    }
+
+    /// Whose engine it is: the owner of its socket. `None` is whoever runs the tests.
+    pub(crate) fn user(self) -> Option<(u32, u32)> {
+        if self != Self::PodmanRootless {
+            return None;
+        }
+        let service = self.service()?;
+        let path = service.strip_prefix("unix://").expect("a unix socket");
+        let socket = std::fs::metadata(path).expect("the socket");
+        Some((socket.uid(), socket.gid()))
     }
 
     /// Runs the engine's own command and returns its standard output.
@@ -102,7 +137,7 @@ impl Engine {
     pub fn data_folders(self) -> Vec<PathBuf> {
         let (format, kept) = match self {
             Self::Docker => ("{{.DockerRootDir}}", &["containers", "volumes"][..]),
-            Self::Podman => (
+            Self::Podman | Self::PodmanRootless => (
                 "{{.Store.GraphRoot}}",
                 &["overlay-containers", "volumes", "secrets"][..],
             ),
@@ -144,7 +179,11 @@ impl Lane {
 /// Its name in paths and bottles: `docker-runsc`.
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.engine.backend())?;
+        f.write_str(match self.engine {
+            Engine::Docker => "docker",
+            Engine::Podman => "podman",
+            Engine::PodmanRootless => "rootless",
+        })?;
         self.runtime.map_or(Ok(()), |name| write!(f, "-{name}"))
     }
 }

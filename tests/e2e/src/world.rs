@@ -2,6 +2,7 @@
 //! the end.
 
 use std::{
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -40,9 +41,10 @@ impl World {
         }
         world.write(CONFIG, config);
         world.write("work/hello.txt", "hello from the host\n");
-        // The agent is uid 1000 in the images; a root-owned folder would make it root.
+        // The agent is whoever owns the folder; a root-owned one would make it root.
+        let owner = Some(world.agent_uid());
         for sub in ["work", "work/hello.txt"] {
-            std::os::unix::fs::chown(world.path(sub), Some(1000), Some(1000)).expect("chown");
+            std::os::unix::fs::chown(world.path(sub), owner, owner).expect("chown");
         }
         world
     }
@@ -102,6 +104,11 @@ upstream_ca = "{ca}"
     /// What this world runs on.
     pub fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// The agent's uid: the owner of the workspace.
+    pub fn agent_uid(&self) -> u32 {
+        self.lane.engine.user().map_or(1000, |(uid, _)| uid)
     }
 
     /// Replaces the user's configuration, the lane kept: `rest` begins inside `[launch]`.
@@ -164,6 +171,13 @@ upstream_ca = "{ca}"
             .env_remove("RUST_BACKTRACE")
             .current_dir(self.path("work"))
             .stdin(Stdio::null());
+        if let Some(service) = self.lane.engine.service() {
+            command.env("CONTAINER_HOST", service);
+        }
+        if let Some((uid, gid)) = self.lane.engine.user() {
+            self.give_to(uid);
+            command.uid(uid).gid(gid);
+        }
         command
     }
 

@@ -32,7 +32,8 @@ pub(crate) fn allowed_hosts_answer(lane: Lane) {
     let out = stdout(&output);
     assert!(out.contains("\"ok\":true"), "{out}");
     assert!(out.contains("hello from the host"), "{out}");
-    assert!(out.trim_end().ends_with("1000"), "{out}");
+    let uid = world.agent_uid().to_string();
+    assert!(out.trim_end().ends_with(&uid), "{out}");
     let seen = origin().seen(&path);
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].host, "origin.test");

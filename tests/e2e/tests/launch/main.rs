@@ -32,6 +32,9 @@ macro_rules! lanes {
 lanes!(under_runtimes: [
     docker_runc = Engine::Docker.under("runc"),
     docker_runsc = Engine::Docker.under("runsc"),
+    podman_runc = Engine::Podman.under("runc"),
+    podman_runsc = Engine::Podman.under("runsc"),
+    rootless_runc = Engine::PodmanRootless.under("runc"),
 ] {
     agent::claude_answers_through_the_chain,
     chain::allowed_hosts_answer,
@@ -63,6 +66,8 @@ mod long {
 
 lanes!(on_engines: [
     docker = Engine::Docker.auto(),
+    podman = Engine::Podman.auto(),
+    rootless = Engine::PodmanRootless.auto(),
 ] {
     bad_input::a_missing_engine,
     bad_input::a_socket_of_something_else,

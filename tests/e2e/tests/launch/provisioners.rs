@@ -61,12 +61,12 @@ skills_dir = "~/skills"
     let output = command.output().unwrap();
     assert_code(&output, 0);
     let out = stdout(&output);
-    let lines: Vec<_> = out.lines().collect();
+    let (uid, lines) = (world.agent_uid(), out.lines().collect::<Vec<_>>());
     assert_eq!(
         lines,
         [
-            "700 1000",
-            "600 1000",
+            format!("700 {uid}").as_str(),
+            format!("600 {uid}").as_str(),
             "2",
             "git.test ssh-ed25519 AAAA",
             "yes",

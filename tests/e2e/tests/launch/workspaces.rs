@@ -21,7 +21,7 @@ pub(crate) fn a_bound_folder_is_the_hosts_own(lane: Lane) {
     assert_eq!(stdout(&output), "hello from the host\n");
     let made = world.path("work/made.txt");
     assert_eq!(fs::read_to_string(&made).unwrap(), "from inside\n");
-    assert_eq!(fs::metadata(&made).unwrap().uid(), 1000);
+    assert_eq!(fs::metadata(&made).unwrap().uid(), world.agent_uid());
     world.assert_empty();
 }
 
@@ -39,7 +39,8 @@ pub(crate) fn a_copied_folder_keeps_its_modes_and_leaves_the_host_alone(lane: La
          echo changed > hello.txt && rm tool",
     );
     assert_code(&output, 0);
-    let expected = "the tool ran\ntool\n750 1000\nignored\n";
+    let uid = world.agent_uid();
+    let expected = format!("the tool ran\ntool\n750 {uid}\nignored\n");
     assert_eq!(stdout(&output), expected);
     let hello = fs::read_to_string(world.path("work/hello.txt")).unwrap();
     assert_eq!(hello, "hello from the host\n");
