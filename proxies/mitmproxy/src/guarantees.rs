@@ -60,8 +60,7 @@ fn dlp(file: &PolicyFile<'_>, closed: Vec<&HostPattern>) -> Statement {
             g,
             NAME,
             "URLs, headers and bodies are searched, findings refused; bodies to hosts with \
-             credentials as `proxy.mitmproxy.dlp.credentialed` says; gRPC streams only for the \
-             session's own secrets",
+             credentials as `proxy.mitmproxy.dlp.credentialed` says",
         );
     }
     let (why, remedy) = if closed.is_empty() {

@@ -15,7 +15,10 @@ from .ready import answer
 from .refuse import Refused
 from .request import KEY, MAGIC_HOST, Passage
 from .state import MARK, State, guarded, log, passage_of
-from .streams import Pipe, Swapper, TooLarge, Unreadable, unpack
+from .streams import Pipe, Swapper, TooLarge, Unreadable, Watch, unpack
+
+# Headers that say that a stream, or each message of it, is compressed.
+_STREAM_ENCODINGS = ("content-encoding", "grpc-encoding", "connect-content-encoding")
 
 
 class Requests:
@@ -93,13 +96,45 @@ class Requests:
 
     async def _start_stream(self, flow: http.HTTPFlow, policy: Policy, at: Passage) -> None:
         """A request that is answered while it is still being sent: everything is decided now,
-        and the session's own secrets are blanked in what follows."""
+        the session's own secrets are blanked in what follows, and a secret shape ends it."""
         await self._scan_url(policy, at)
         blank = [(value.encode(), b"*" * len(value)) for value in policy.secrets.values()]
-        at.upload = Pipe(Swapper(blank))
+        at.upload = Pipe(Swapper(blank), watch=self._watch(flow, policy, at))
         vault.inject(at.credentials, flow.request.headers)
         route.route(flow, policy, at)
         flow.request.stream = at.upload
+
+    def _watch(self, flow: http.HTTPFlow, policy: Policy, at: Passage) -> Watch | None:
+        """Looks for secret shapes in a stream, as strictly as in other bodies to that host."""
+        cls = rules.INSPECT
+        if at.rule is not None and at.rule.cls == rules.TUNNEL:
+            cls = rules.TUNNEL
+        elif policy.credentials_for(at.host):
+            cls = rules.CREDENTIALED
+        mode = policy.dlp.body(cls)
+        if mode == "off":
+            return None
+        for name in _STREAM_ENCODINGS:
+            encoding = flow.request.headers.get(name, "identity").strip().lower()
+            if encoding not in ("", "identity") and mode == "block":
+                raise Refused(
+                    "dlp:unreadable",
+                    f"a stream with `{name}: {encoding}` cannot be searched",
+                    hint="send it without compression",
+                )
+
+        def found(kind: str) -> bool:
+            if mode != "block":
+                log(flow, "warn", f"dlp:{kind}", "found in the stream")
+                return False
+            # The answer may have begun, and with it a line that said "allow".
+            at.logged = False
+            log(flow, "deny", f"dlp:{kind}", "something shaped like a secret is in the stream")
+            if flow.killable:
+                flow.kill()
+            return True
+
+        return Watch(self._state.finder(policy).shape, found)
 
     @guarded()
     async def request(self, flow: http.HTTPFlow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 # Part of Python from 3.14. Before that mitmproxy brings it along: the backport of that same
@@ -23,6 +24,8 @@ except ImportError:
 
 
 _ZSTD_STEP = 512
+# The longest secret-shaped text is shorter.
+_WINDOW = 1024
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
@@ -89,15 +92,45 @@ class _Gunzip:
         return out
 
 
+class Watch:
+    """Looks at a stream while it passes, over the borders of its chunks.
+
+    `found` is told what was seen, once a kind, and says whether the stream ends there: then
+    neither that chunk nor any later one goes on.
+    """
+
+    def __init__(self, look: Callable[[bytes], str | None], found: Callable[[str], bool]) -> None:
+        self._look = look
+        self._found = found
+        self._told: set[str] = set()
+        self._tail = b""
+        self._over = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The next chunk in, what may go on out."""
+        if self._over:
+            return b""
+        window = self._tail + data
+        self._tail = window[-_WINDOW:]
+        kind = self._look(window)
+        if kind is not None and kind not in self._told:
+            self._told.add(kind)
+            self._over = self._found(kind)
+        return b"" if self._over else data
+
+
 class Pipe:
     """The callable that mitmproxy feeds with a body's chunks; `b""` is the end.
 
-    Counts, optionally unpacks gzip or deflate, optionally swaps. Always returns a list:
+    Counts, optionally unpacks gzip or deflate, watches and swaps. Always returns a list:
     an empty chunk would end a chunked body.
     """
 
-    def __init__(self, swapper: Swapper | None = None, *, unpack: bool = False) -> None:
+    def __init__(
+        self, swapper: Swapper | None = None, *, watch: Watch | None = None, unpack: bool = False
+    ) -> None:
         self._swapper = swapper
+        self._watch = watch
         self._unpacker = _Gunzip() if unpack else None
         self.count = 0
 
@@ -106,6 +139,8 @@ class Pipe:
         end = not chunk
         if self._unpacker is not None:
             chunk = self._unpacker.feed(chunk)
+        if self._watch is not None:
+            chunk = self._watch.feed(chunk)
         if self._swapper is not None:
             chunk = self._swapper.feed(chunk)
             if end:

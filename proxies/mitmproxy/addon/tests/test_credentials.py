@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from conftest import PLACEHOLDER, SECRET, SECRETS, World, credential, policy_for
 from support.hop import TOKEN, Hop
-from support.http1 import Message, render, wait_for
+from support.http1 import Closed, Message, render, wait_for
 from support.origin import read_frame, send_frame
 from support.proxy import Proxy
 
@@ -232,6 +232,30 @@ def test_the_real_value_in_a_grpc_stream_is_blanked(proxy: Proxy, world: World) 
     stream.sock.sendall(b"0\r\n\r\n")
     assert stream.message().status == 200
     assert world.origin.seen[0].body == b"*" * len(SECRET)
+
+
+def test_a_secret_shape_in_a_grpc_stream_ends_it(proxy: Proxy, world: World) -> None:
+    stream = proxy.tunnel("api.test")
+    headers = [
+        ("host", "api.test"),
+        ("content-type", "application/grpc"),
+        ("transfer-encoding", "chunked"),
+    ]
+    token = "ghp_" + "a1B2" * 9
+    stream.sock.sendall(render("POST /svc HTTP/1.1", headers))
+    with pytest.raises((OSError, Closed)):
+        for part in ("harmless ", token[:20], token[20:], "more"):
+            stream.sock.sendall(b"%x\r\n%s\r\n" % (len(part), part.encode()))
+        stream.sock.sendall(b"0\r\n\r\n")
+        assert stream.message().status != 200
+        raise Closed
+    assert proxy.event(decision="deny")["rule"] == "dlp:github-token"
+    assert all(token[20:].encode() not in seen.body for seen in world.origin.seen)
+
+
+def test_a_compressed_grpc_stream_is_refused(proxy: Proxy, hop: Hop) -> None:
+    headers = [("content-type", "application/grpc+proto"), ("grpc-encoding", "gzip")]
+    refused(proxy.ask("https://api.test/", "POST", headers, b"x"), "dlp:unreadable", hop)
 
 
 @pytest.mark.parametrize(
