@@ -180,19 +180,15 @@ async fn no_program(room: &Room) -> Checked {
     let mut plan = room.idle("agent");
     plan.command = vec!["/no/such/program".into()];
     let id = room.create(&plan).await?;
-    match room.backend().start(&id).await {
-        Err(error) => {
-            ensure!(
-                error.kind() != BackendErrorKind::NotFound,
-                "NotFound says that the container is gone: {error}"
-            );
-            Ok(())
-        }
-        // An init may be what is started; it fails at once.
-        Ok(()) => {
-            let status = soon("wait", room.backend().wait(&id)).await??;
-            ensure!([126, 127].contains(&status.0), "it ended with {}", status.0);
-            Ok(())
-        }
+    if let Err(error) = room.backend().start(&id).await {
+        ensure!(
+            error.kind() != BackendErrorKind::NotFound,
+            "NotFound says that the container is gone: {error}"
+        );
+        return Ok(());
     }
+    // An init may be what is started; it fails at once.
+    let status = soon("wait", room.backend().wait(&id)).await??;
+    ensure!([126, 127].contains(&status.0), "it ended with {}", status.0);
+    Ok(())
 }
