@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -325,9 +325,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Another one each time, among 4096 of them.
 fn free_subnet() -> ipnet::Ipv4Net {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start: u32 = rand::random();
-    let n = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 4096;
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU32::new(rand::random::<u32>() % 4096));
+    let n = next.fetch_add(1, Ordering::Relaxed) % 4096;
     let base = u32::from(std::net::Ipv4Addr::new(10, 215, 0, 0)) + n * 16;
     // 28 is a prefix length.
     ipnet::Ipv4Net::new_assert(base.into(), 28)
