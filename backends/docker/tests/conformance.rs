@@ -12,6 +12,7 @@ fn silent() -> std::io::Result<std::path::PathBuf> {
     Ok(path)
 }
 
+// [docs: suite]
 fn suite() -> BackendSuite {
     let suite = BackendSuite::of::<Docker>("")
         .runtime("runc")
@@ -29,3 +30,4 @@ fn suite() -> BackendSuite {
 }
 
 bottle_conformance::backend_main!(suite());
+// [docs: end]

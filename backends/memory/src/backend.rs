@@ -16,6 +16,7 @@ use bottle_backend_common::BuildInput;
 use crate::{
     Memory, MemoryConfig, builder,
     container::Container,
+    faults::{selector_name, source_name},
     process,
     world::{Network, error},
 };
@@ -27,19 +28,6 @@ impl Memory {
         let found = world.containers.get(id.as_str());
         found.map_or_else(|| "gone".to_owned(), Container::role)
     }
-}
-
-fn source_name(source: &ImageSource) -> String {
-    match source {
-        ImageSource::Pull { reference, .. } => reference.clone(),
-        ImageSource::Recipe(recipe) => format!("recipe {}", recipe.repository),
-        ImageSource::Context(build) => format!("context {}", build.repository),
-    }
-}
-
-fn selector_name(selector: &OwnedSelector) -> String {
-    let role = selector.role.as_ref().map(Role::as_str);
-    role.unwrap_or("all").to_owned()
 }
 
 #[async_trait]

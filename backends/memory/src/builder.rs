@@ -71,7 +71,7 @@ pub(crate) async fn build(
                 files = world.files_of(&base);
             }
             Some("ADD") => files.unpack(&layer, |_| true).map_err(unpacked)?,
-            Some("COPY") => copy(&context, &mut files, words.collect())?,
+            Some("COPY") => copy(&context, &mut files, &words.collect::<Vec<_>>())?,
             Some("RUN") => files = run(engine, programs, line, files).await?,
             _ => {}
         }
@@ -82,8 +82,8 @@ pub(crate) async fn build(
     Ok(tag)
 }
 
-fn copy(context: &Files, files: &mut Files, words: Vec<&str>) -> Result<(), BackendError> {
-    let [from, to] = words[..] else {
+fn copy(context: &Files, files: &mut Files, words: &[&str]) -> Result<(), BackendError> {
+    let [from, to] = words else {
         return Err(unpacked("`COPY` of one thing only"));
     };
     let from = format!("/{}", from.trim_start_matches('/').trim_end_matches('.'));

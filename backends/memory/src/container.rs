@@ -125,8 +125,8 @@ impl Container {
     }
 
     /// What the main process writes.
-    pub(crate) fn write(&mut self, output: Output) {
-        let (Output::Stdout(bytes) | Output::Stderr(bytes)) = &output;
+    pub(crate) fn write(&mut self, output: &Output) {
+        let (Output::Stdout(bytes) | Output::Stderr(bytes)) = output;
         self.partial.extend_from_slice(bytes);
         while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.partial.drain(..=end).collect();
@@ -136,7 +136,7 @@ impl Container {
         self.attached.retain(|to| to.send(output.clone()).is_ok());
     }
     pub(crate) fn write_line(&mut self, line: &str) {
-        self.write(Output::Stdout(format!("{line}\n").into()));
+        self.write(&Output::Stdout(format!("{line}\n").into()));
     }
     fn note(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bottle_api::{ImageSource, OwnedSelector, Role};
 use tokio::sync::watch;
 
 /// How a call fails.
@@ -106,4 +107,19 @@ impl Faults {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How calls name an image.
+pub fn source_name(source: &ImageSource) -> String {
+    match source {
+        ImageSource::Pull { reference, .. } => reference.clone(),
+        ImageSource::Recipe(recipe) => format!("recipe {}", recipe.repository),
+        ImageSource::Context(build) => format!("context {}", build.repository),
+    }
+}
+
+/// How calls name what they list.
+pub fn selector_name(selector: &OwnedSelector) -> String {
+    let role = selector.role.as_ref().map(Role::as_str);
+    role.unwrap_or("all").to_owned()
 }

@@ -23,7 +23,7 @@ mod script;
 mod world;
 
 pub use config::MemoryConfig;
-pub use faults::{Call, Fault, Faults};
+pub use faults::{Call, Fault, Faults, selector_name, source_name};
 pub use files::FileView;
 pub use machine::{Machine, Running};
 pub use memory::{ContainerView, Memory};

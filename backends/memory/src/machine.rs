@@ -129,7 +129,7 @@ impl Machine {
         };
         match &self.out {
             Sink::Main => {
-                self.look(|container| container.write(output(bytes)));
+                self.look(|container| container.write(&output(bytes)));
             }
             // Nobody reading is fine.
             Sink::Exec(to) => drop(to.send(output(bytes))),

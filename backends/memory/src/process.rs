@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     Machine, Memory, Reply,
+    container::Container,
     machine::{Programs, Sink, user},
     world::error,
 };
@@ -85,7 +86,7 @@ fn end(memory: &Memory, id: &str, status: i64) {
 /// Asks a container's main process to end, and kills it when it does not in time.
 pub(crate) async fn stop(memory: &Memory, id: &str, grace: Duration) {
     let ended = memory.until(|world| {
-        let runs = world.containers.get(id).is_some_and(|c| c.running());
+        let runs = world.containers.get(id).is_some_and(Container::running);
         (!runs).then_some(())
     });
     if tokio::time::timeout(grace, ended).await.is_err() {

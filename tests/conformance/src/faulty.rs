@@ -13,9 +13,9 @@ use bottle_api::{
     Backend, BackendError, BackendErrorKind, BackendInfo, BoxStream, ContainerId, ContainerPlan,
     ContainerRequest, ContainerState, Derive, ExecRequest, ExitStatus, ImageId, ImageSource,
     LogRequest, NetworkId, NetworkRequest, OpContext, OwnedResource, OwnedSelector, Process,
-    Removed, ResolvedAttachment, Role, SecretString, Statement, Stdio,
+    Removed, ResolvedAttachment, SecretString, Statement, Stdio,
 };
-use bottle_backend_memory::{Call, Fault, Faults};
+use bottle_backend_memory::{Call, Fault, Faults, selector_name, source_name};
 use bytes::Bytes;
 
 /// A backend around another, whose calls are counted and fail as told. Clones share it.
@@ -121,14 +121,6 @@ impl Faulty {
     /// The same for a call that waits: what fails is that it begins.
     async fn begin(&self, verb: &'static str, target: &str) -> Result<(), BackendError> {
         self.call(verb, target, |_| async { Ok(()) }).await
-    }
-}
-
-fn source_name(source: &ImageSource) -> String {
-    match source {
-        ImageSource::Pull { reference, .. } => reference.clone(),
-        ImageSource::Recipe(recipe) => format!("recipe {}", recipe.repository),
-        ImageSource::Context(build) => format!("context {}", build.repository),
     }
 }
 
@@ -265,11 +257,7 @@ impl Backend for Faulty {
         &self,
         selector: &OwnedSelector,
     ) -> Result<Vec<OwnedResource>, BackendError> {
-        let role = selector
-            .role
-            .as_ref()
-            .map_or("all", Role::as_str)
-            .to_owned();
+        let role = selector_name(selector);
         let selector = selector.clone();
         let act = |next: Arc<dyn Backend>| async move { next.list_owned(&selector).await };
         self.call("list_owned", &role, act).await

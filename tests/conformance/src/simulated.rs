@@ -236,12 +236,12 @@ async fn act_outwards(machine: &mut Machine, step: &Step) -> Option<i64> {
 fn stat(machine: &Machine, path: &str) -> String {
     match machine.stat(path) {
         None => "nothing".into(),
-        Some(file) => match &file.link {
-            Some(target) => format!("link {target}"),
-            None => {
-                let kind = if file.directory { "folder" } else { "file" };
-                format!("{kind} {:o} {}:{}", file.mode, file.uid, file.gid)
+        Some(file) => {
+            if let Some(target) = &file.link {
+                return format!("link {target}");
             }
-        },
+            let kind = if file.directory { "folder" } else { "file" };
+            format!("{kind} {:o} {}:{}", file.mode, file.uid, file.gid)
+        }
     }
 }

@@ -107,7 +107,7 @@ impl Step {
         Self::Stat(path.into())
     }
     /// Talks TCP.
-    pub fn connect(host: impl ToString, port: u16) -> Self {
+    pub fn connect(host: impl std::fmt::Display, port: u16) -> Self {
         Self::Connect(host.to_string(), port)
     }
     /// Waits for a terminal's size.

@@ -1,6 +1,7 @@
 //! The suite over a backend.
 
 mod cases;
+mod floor;
 mod outside;
 mod room;
 mod suite;

@@ -2,9 +2,8 @@
 
 use std::{
     net::IpAddr,
-    panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -16,113 +15,13 @@ use bottle_api::{
     LogRequest, NetworkId, NetworkPlan, NetworkRequest, OpContext, OwnedResource, OwnedSelector,
     Ownership, ResolvedAttachment, ResourceKind, Role, SecretString, SessionId,
 };
-use futures_util::FutureExt as _;
 
-use super::{
-    suite::{BackendSuite, Case},
-    watch,
-};
+use super::{floor::Floor, suite::BackendSuite, watch};
 use crate::{
     Checked, Dialect, Miss, Step,
-    runner::panic_text,
     streams::{Output, collect},
     verdict::{chain, ensure},
 };
-
-/// What all cases stand on: one engine, one image.
-pub(crate) struct Floor {
-    suite: BackendSuite,
-    tokio: tokio::runtime::Runtime,
-    backend: Arc<dyn Backend>,
-    info: BackendInfo,
-    image: ImageId,
-    left: Mutex<Vec<String>>,
-}
-
-impl Floor {
-    pub(crate) fn open(suite: &BackendSuite) -> Result<Arc<Self>, String> {
-        watch::install();
-        let tokio = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())?;
-        let backend: Arc<dyn Backend> = Arc::from((suite.build)()?);
-        let (info, image) = tokio
-            .block_on(async {
-                let info = backend.probe().await?;
-                let cx = OpContext::new(EventSink::discard());
-                let image = backend.ensure_image(&suite.image, &cx).await?;
-                Ok::<_, BackendError>((info, image))
-            })
-            .map_err(|error| chain(&error))?;
-        Ok(Arc::new(Self {
-            suite: suite.clone(),
-            tokio,
-            backend,
-            info,
-            image,
-            left: Mutex::default(),
-        }))
-    }
-    pub(crate) fn default_runtime(&self) -> &str {
-        &self.info.default_runtime
-    }
-
-    /// What the cases so far could not remove again by its labels.
-    pub(crate) fn left(&self) -> Checked {
-        let left = lock(&self.left);
-        ensure!(
-            left.is_empty(),
-            "removed by label, but still there: {left:?}"
-        );
-        Ok(())
-    }
-
-    /// Tries a case, and cleans up after it whatever it found.
-    pub(crate) fn run(self: &Arc<Self>, case: &Case, runtime: &str) -> Checked {
-        if case.each_runtime && !self.info.runtimes.contains(runtime) {
-            let why = format!("the engine has no runtime `{runtime}`");
-            return Err(Miss::not_here(why));
-        }
-        if let Some(promise) = case.promised {
-            let said = self.backend.guarantees(&self.info, runtime);
-            let mut about = said.iter().filter(|s| s.guarantee == promise);
-            match about.next() {
-                Some(statement) if statement.given => {}
-                Some(withheld) => {
-                    let why = format!("`{promise}` is withheld: {}", withheld.how);
-                    return Err(Miss::not_here(why));
-                }
-                // That it says nothing at all is for another case to find.
-                None => return Err(Miss::not_here(format!("`{promise}` is not promised"))),
-            }
-        }
-        let room = Room {
-            floor: Arc::clone(self),
-            session: SessionId::new(unique()),
-            runtime: runtime.to_owned(),
-            images: Mutex::default(),
-            made: Mutex::default(),
-            secrets: Mutex::default(),
-        };
-        self.tokio.block_on(async {
-            let tried = AssertUnwindSafe((case.run)(&room)).catch_unwind();
-            let tried = tokio::time::timeout(self.suite.limit, tried).await;
-            let found = match tried {
-                Ok(Ok(found)) => found,
-                Ok(Err(panic)) => Err(Miss::broken(format!("panicked: {}", panic_text(&*panic)))),
-                Err(_) => {
-                    let why = format!("still not done after {:?}", self.suite.limit);
-                    Err(Miss::broken(why))
-                }
-            };
-            let cleaned = tokio::time::timeout(self.suite.limit, room.clean_up()).await;
-            let cleaned = cleaned.unwrap_or_else(|_| Err(Miss::broken("the clean-up hangs")));
-            found.and(cleaned)
-        })
-    }
-}
 
 /// One case's own session.
 pub(crate) struct Room {
@@ -168,6 +67,16 @@ pub(crate) fn unique() -> String {
 }
 
 impl Room {
+    pub(crate) fn new(floor: Arc<Floor>, runtime: &str) -> Self {
+        Self {
+            floor,
+            session: SessionId::new(unique()),
+            runtime: runtime.to_owned(),
+            images: Mutex::default(),
+            made: Mutex::default(),
+            secrets: Mutex::default(),
+        }
+    }
     pub(crate) fn backend(&self) -> &dyn Backend {
         &*self.floor.backend
     }
@@ -360,7 +269,7 @@ impl Room {
 
     /// Removes everything by its labels, and then what that did not find: an engine is left as
     /// it was, also by a backend that is wrong.
-    async fn clean_up(&self) -> Checked {
+    pub(super) async fn clean_up(&self) -> Checked {
         let by_label = async || {
             for resource in self.backend().list_owned(&self.selector()).await? {
                 // What stays is told at the end of the suite.
@@ -378,7 +287,8 @@ impl Room {
             }
             Err(error) => lock(&self.floor.left).push(chain(&error)),
         }
-        for made in std::mem::take(&mut *lock(&self.made)) {
+        let made = std::mem::take(&mut *lock(&self.made));
+        for made in made {
             if made.kind == ResourceKind::Container {
                 let id = ContainerId::new(made.id.clone());
                 let _ = self.backend().stop(&id, Duration::ZERO).await;
@@ -409,15 +319,15 @@ impl Room {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Another one each time, among 4096 of them.
 fn free_subnet() -> ipnet::Ipv4Net {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start: u32 = rand::random();
-    let n = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 4096;
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU32::new(rand::random::<u32>() % 4096));
+    let n = next.fetch_add(1, Ordering::Relaxed) % 4096;
     let base = u32::from(std::net::Ipv4Addr::new(10, 215, 0, 0)) + n * 16;
     // 28 is a prefix length.
     ipnet::Ipv4Net::new_assert(base.into(), 28)

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use bottle_api::{Backend, Guarantee, ImageSource, PluginBuild, PullPolicy};
 
-use super::{cases, room::Floor};
+use super::{cases, floor::Floor};
 use crate::{
     Dialect, Miss, Report, Shell, plugin, runner,
     runner::{Last, Manner, Task},

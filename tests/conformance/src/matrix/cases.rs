@@ -146,10 +146,11 @@ impl EngineMatrix {
 
     /// Tries one cell.
     pub async fn try_cell(&self, cell: &Cell) -> Checked {
-        let (call, fault) = (cell.call.clone(), cell.fault);
-        let faulty = move |backend: Faulty| match cell.trouble {
-            Trouble::Both => backend.fault(no_start(), Fault::Error).fault(call, fault),
-            _ => backend.fault(call, fault),
+        let faulty = |backend: Faulty| match cell.trouble {
+            Trouble::Both => backend
+                .fault(no_start(), Fault::Error)
+                .fault(cell.call.clone(), cell.fault),
+            _ => backend.fault(cell.call.clone(), cell.fault),
         };
         let stage = self.stage(cell.parts, faulty).await?;
         let found = match cell.trouble {

@@ -176,7 +176,7 @@ fn modes(suite: &ProxySuite) -> Checked {
     each_hop(suite, |plan, _| {
         for file in plan.files.iter().filter(|file| is_secret(&file.content)) {
             ensure!(
-                file.mode & 0o007 == 0,
+                file.mode.trailing_zeros() >= 3,
                 "all may touch `{}` ({:o})",
                 file.path,
                 file.mode

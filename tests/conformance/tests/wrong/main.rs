@@ -1,15 +1,17 @@
 //! Deliberately wrong backends, each with one fault: the suite finds it, and names it.
 //!
 //! `cargo test -p bottle-conformance --test wrong -- --nocapture` prints the table.
-#![expect(clippy::print_stdout, reason = "the table is what one wants to see")]
 
+mod containers;
 mod engine;
 mod files;
 mod images;
 mod life;
+mod logs;
 mod naming;
 mod network;
 mod ownership;
+mod removal;
 mod secrets;
 mod streams;
 
@@ -82,11 +84,14 @@ fn all() -> Vec<Wrong> {
     all.extend(engine::all());
     all.extend(ownership::all());
     all.extend(naming::all());
+    all.extend(removal::all());
     all.extend(life::all());
+    all.extend(containers::all());
     all.extend(files::all());
     all.extend(network::all());
     all.extend(secrets::all());
     all.extend(streams::all());
+    all.extend(logs::all());
     all.extend(images::all());
     all
 }

@@ -9,7 +9,7 @@ use bottle_api::{
 use bottle_backend_memory::MemoryConfig;
 use bottle_conformance::Layer;
 
-use crate::{Wrong, config, life::Changes, wrong, wrong_over};
+use crate::{Wrong, config, containers::Changes, wrong, wrong_over};
 
 #[derive(Debug)]
 struct IgnoresInternal;

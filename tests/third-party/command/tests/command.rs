@@ -68,7 +68,7 @@ fn our_plugins_are_listed_with_their_crates_and_where_they_were_chosen() {
 fn our_tables_are_checked_and_planned() {
     let state = state("plan");
     // The repository's file chooses plugins, which is for its owner to trust.
-    said(&acme(&["trust", "--yes"], &state));
+    said(&acme(&["trust"], &state));
     said(&acme(&["config", "check"], &state));
     let plan = said(&acme(
         &["plan", "--json", "--allow", "api.example.com"],
@@ -88,7 +88,7 @@ fn our_tables_are_checked_and_planned() {
 #[test]
 fn a_bottle_runs_on_our_backend_and_is_in_our_ledger() {
     let state = state("run");
-    said(&acme(&["trust", "--yes"], &state));
+    said(&acme(&["trust"], &state));
     let ledger = state.join("ledger");
     let config = state.join("own.toml");
     let text = format!(

@@ -14,7 +14,7 @@ pub(crate) fn main(config: &TurnstileConfig, cx: &HopContext<'_>) -> String {
          StatHost \"tinyproxy.stats\"\n\
          Filter \"/turnstile/allow\"\n\
          FilterURLs Off\n\
-         FilterExtended On\n\
+         FilterType ere\n\
          FilterDefaultDeny Yes\n\
          DisableViaHeader Yes\n",
         config.timeout_secs

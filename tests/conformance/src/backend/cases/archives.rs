@@ -190,7 +190,8 @@ async fn put_running(room: &Room) -> Checked {
 }
 
 /// Names, kinds, modes and owners of an archive, sorted by name.
-fn listed(archive: &Bytes) -> Checked<Vec<(String, EntryType, u32, u64, String)>> {
+type Listed = (String, EntryType, u32, u64, String);
+fn listed(archive: &Bytes) -> Checked<Vec<Listed>> {
     let mut all = Vec::new();
     for entry in Archive::new(archive.as_ref()).entries()? {
         let mut entry = entry?;

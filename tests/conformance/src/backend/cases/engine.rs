@@ -171,7 +171,7 @@ async fn silent(room: &Room) -> Checked {
         ));
     };
     let backend = other(build)?;
-    let Ok(answer) = tokio::time::timeout(Duration::from_secs(60), backend.probe()).await else {
+    let Ok(answer) = tokio::time::timeout(Duration::from_mins(1), backend.probe()).await else {
         return Err(Miss::broken("it still waits after a minute"));
     };
     match answer {

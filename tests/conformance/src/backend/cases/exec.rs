@@ -185,8 +185,9 @@ async fn no_stdin(room: &Room) -> Checked {
 async fn long_stdin(room: &Room) -> Checked {
     let (id, request) = counting(room).await?;
     let mut process = room.backend().exec(&id, &request).await?;
+    let piece = vec![b'x'; 100_000];
     for _ in 0..30 {
-        write(&mut process, &[b'x'; 100_000]).await?;
+        write(&mut process, &piece).await?;
     }
     shut(&mut process).await?;
     same!(collect(process).await?.text(), "3000000\n", "bytes read");

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use bottle_api::{
-    BackendErrorKind, ContainerRequest, ContextBuild, Derive, Event, EventSink, ImageId,
-    ImageSource, OpContext, PullPolicy, Recipe, RecipeFile, RecipeSource,
+    BackendErrorKind, ContainerRequest, ContextBuild, Event, EventSink, ImageId, ImageSource,
+    OpContext, PullPolicy, Recipe, RecipeFile, RecipeSource,
 };
 
 use super::cases;
@@ -30,9 +30,6 @@ pub(super) fn cases() -> Vec<Case> {
         once "a failing step is BuildFailed with its last lines" => failing,
         once "a recipe on a base that is nowhere is ImageMissing" => no_base,
         once "a context is built without what its ignore file names" => context,
-        once "a derived image holds the folder, with modes, links and owner" => derived,
-        once "a derived image honours the folder's ignore file" => ignored,
-        once "an unchanged folder is not built again, a changed one is" => changed,
         once "only our own unused images are to be pruned, or it is Unsupported" => prune,
     )
 }
@@ -84,7 +81,7 @@ fn new_recipe(room: &Room, steps: &[Step]) -> Checked<Recipe> {
 async fn inside(room: &Room, image: &ImageId, steps: &[Step]) -> Checked<String> {
     inside_as(room, image, None, steps).await
 }
-async fn inside_as(
+pub(super) async fn inside_as(
     room: &Room,
     image: &ImageId,
     user: Option<&str>,
@@ -283,7 +280,7 @@ async fn no_base(room: &Room) -> Checked {
     }
 }
 
-fn file(folder: &Path, name: &str, text: &str, mode: u32) -> Checked {
+pub(super) fn file(folder: &Path, name: &str, text: &str, mode: u32) -> Checked {
     let path = folder.join(name);
     fs::write(&path, text)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
@@ -314,90 +311,6 @@ async fn context(room: &Room) -> Checked {
         inside(room, &id, &steps).await?,
         "file 644 0:0\nnothing",
         "what is inside"
-    );
-    Ok(())
-}
-
-/// A folder that is new each time.
-fn workspace() -> Checked<(tempfile::TempDir, Derive)> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o750))?;
-    file(path, "mark", &unique(), 0o644)?;
-    file(path, "run.sh", "#!/bin/sh\n", 0o755)?;
-    file(path, "private", "p", 0o600)?;
-    file(path, "left.log", "x", 0o644)?;
-    file(path, ".dockerignore", "*.log\n", 0o644)?;
-    std::os::unix::fs::symlink("run.sh", path.join("link"))?;
-    let derive = Derive {
-        folder: path.to_owned(),
-        target: "/work".into(),
-        uid: 1234,
-        gid: 1235,
-        include_git: false,
-        exclude: vec![],
-    };
-    Ok((folder, derive))
-}
-
-async fn derive(room: &Room, derive: &Derive) -> Checked<ImageId> {
-    let id = room
-        .backend()
-        .derive_image(room.image(), derive, &discard())
-        .await?;
-    room.built(&id);
-    Ok(id)
-}
-
-async fn derived(room: &Room) -> Checked {
-    let (_folder, plan) = workspace()?;
-    let id = derive(room, &plan).await?;
-    let steps = ["", "/run.sh", "/private", "/link"].map(|name| Step::stat(format!("/work{name}")));
-    let wanted = "folder 750 1234:1235\nfile 755 1234:1235\nfile 600 1234:1235\nlink run.sh";
-    same!(
-        inside_as(room, &id, Some("1234:1235"), &steps).await?,
-        wanted,
-        "what is inside"
-    );
-    Ok(())
-}
-
-async fn ignored(room: &Room) -> Checked {
-    let (_folder, plan) = workspace()?;
-    let id = derive(room, &plan).await?;
-    let found = inside_as(
-        room,
-        &id,
-        Some("1234:1235"),
-        &[Step::stat("/work/left.log")],
-    )
-    .await?;
-    same!(found, "nothing", "what the ignore file names");
-    Ok(())
-}
-
-async fn changed(room: &Room) -> Checked {
-    let (folder, plan) = workspace()?;
-    let first = derive(room, &plan).await?;
-    file(folder.path(), "left.log", "ignored, so no change", 0o644)?;
-    same!(
-        derive(room, &plan).await?,
-        first,
-        "the image of an unchanged folder"
-    );
-    file(folder.path(), "private", "q", 0o600)?;
-    let second = derive(room, &plan).await?;
-    ensure!(second != first, "a changed folder, the same image");
-    same!(
-        inside_as(
-            room,
-            &second,
-            Some("1234:1235"),
-            &[Step::read("/work/private")]
-        )
-        .await?,
-        "q",
-        "the change"
     );
     Ok(())
 }

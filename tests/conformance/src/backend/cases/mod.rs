@@ -3,6 +3,7 @@
 mod archives;
 mod attach;
 mod containers;
+mod derive;
 mod engine;
 mod exec;
 mod guarantees;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Case> {
         attach::cases(),
         logs::cases(),
         images::cases(),
+        derive::cases(),
     ]
     .concat()
 }
