@@ -203,7 +203,7 @@ async fn a_search_behind_closed_tls_is_no_promise() {
     let find = |g| plan.guarantees.iter().find(|s| s.guarantee == g).unwrap();
     let dlp = find(Guarantee::Dlp);
     assert_eq!((dlp.given, dlp.by.as_str()), (false, "back"));
-    assert!(dlp.how.contains("no proxy up to it opens TLS"), "{dlp:?}");
+    assert!(dlp.how.contains("no hop in front hands it anything decrypted"), "{dlp:?}");
     assert!(dlp.remedy.as_deref().unwrap().contains("decrypts"));
     assert!(find(Guarantee::HostPolicy).given, "that needs no TLS");
 
