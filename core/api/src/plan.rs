@@ -91,8 +91,7 @@ pub struct SidecarPlan {
     pub port: u16,
     /// How readiness is proven.
     pub ready: ReadyCheck,
-    /// It answers for itself and the hops behind it when the hop in front asks. Where it does
-    /// not, its own check is run beside that of the hop in front.
+    /// It answers the hop in front for itself and those behind; else its own check is run too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub health: bool,
     /// The hop in front of it is started only after it.
@@ -275,8 +274,7 @@ pub enum Content {
     /// A folder of the host, read at launch, with modes and symlinks. Links that leave the
     /// folder are refused.
     HostFolder(PathBuf),
-    /// Nothing but a directory. One that is there keeps what it holds and gets this owner and
-    /// these permission bits.
+    /// Nothing but a directory. One that is there keeps what it holds and gets owner and mode.
     Directory,
     /// A part of the session's CA.
     Ca(CaPart),

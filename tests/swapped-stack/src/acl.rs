@@ -87,11 +87,11 @@ impl File {
         if policy.allow.is_empty() {
             return;
         }
-        let hosts: String = (0..policy.allow.len())
-            .map(|number| format!(" host{number}"))
+        let hosts: Vec<String> = (0..policy.allow.len())
+            .map(|number| format!("host{number}"))
             .collect();
         self.0.push_str(PRIVATE);
-        self.line(&format!("acl wanted any-of{hosts}"));
+        self.line(&format!("acl wanted any-of {}", hosts.join(" ")));
         let mut conditions = "wanted".to_owned();
         for (number, pattern) in policy.trusted_private.iter().enumerate() {
             let name = format!("trusted{number}");

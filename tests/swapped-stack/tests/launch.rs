@@ -231,7 +231,10 @@ fn a_hop_behind_that_is_broken_is_named() {
     let output = world.sh(&[], "true");
     assert_code(&output, 125);
     let text = stderr(&output);
-    assert!(text.contains("pipelock"), "{text}");
+    assert!(
+        text.contains("`proxy-1-pipelock` did not become ready"),
+        "{text}"
+    );
     world.assert_empty();
 }
 
@@ -285,11 +288,7 @@ fn the_plan_says_what_is_withheld() {
     // pipelock scans what it is handed; behind squid that is closed.
     assert_eq!(
         given(&["squid", "pipelock"], ""),
-        [
-            "+host_policy squid",
-            "-tls_inspected squid",
-            "-dlp pipelock"
-        ]
+        ["+host_policy squid", "-tls_inspected squid", "-dlp squid"]
     );
     assert_eq!(
         given(&["squid", "pipelock"], "tls_interception = true\n"),

@@ -194,26 +194,6 @@ async fn required_guarantees_are_given_or_explained() {
     assert!(plan.egress.allow.is_empty() && plan.egress.credentials.is_empty());
 }
 
-/// `back` searches what it is handed. Behind a hop that leaves TLS closed that is nothing.
-#[tokio::test]
-async fn a_search_behind_closed_tls_is_no_promise() {
-    let plan = planned(&["lax", "back"], vec![], |s| s.secrets.clear())
-        .await
-        .unwrap();
-    let find = |g| plan.guarantees.iter().find(|s| s.guarantee == g).unwrap();
-    let dlp = find(Guarantee::Dlp);
-    assert_eq!((dlp.given, dlp.by.as_str()), (false, "back"));
-    assert!(dlp.how.contains("no proxy up to it opens TLS"), "{dlp:?}");
-    assert!(dlp.remedy.as_deref().unwrap().contains("decrypts"));
-    assert!(find(Guarantee::HostPolicy).given, "that needs no TLS");
-
-    for chain in [&["front", "back"][..], &["lax", "front", "back"]] {
-        let plan = planned(chain, vec![], |_| {}).await.unwrap();
-        let given = |s: &bottle_api::Statement| s.guarantee == Guarantee::Dlp && s.given;
-        assert!(plan.guarantees.iter().any(given), "{chain:?}");
-    }
-}
-
 #[tokio::test]
 async fn runtimes_are_chosen_named_or_missed() {
     let both = Memory::with_config(MemoryConfig {
