@@ -205,6 +205,8 @@ fn says_not_running(text: &str) -> bool {
         "already finished",
         "cannot resize a stopped",
         "can only resize created or running",
+        "as it has stopped",
+        "session state improper",
     ]
     .iter()
     .any(|words| text.contains(words))

@@ -136,8 +136,7 @@ fn notes(client: &Client, local: bool) -> Vec<String> {
     );
     note(
         !client.is_own(),
-        "the service is another user's: runtimes besides its default cannot be used, and what \
-         watches over ended programs stays for five minutes",
+        "the service is another user's: runtimes besides its default cannot be used",
     );
     note(
         !local,

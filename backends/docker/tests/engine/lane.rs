@@ -20,6 +20,19 @@ pub(crate) const INIT: &str = "docker-init";
 /// What the names of images built here begin with.
 pub(crate) const LOCAL: &str = "";
 
+/// What a hint says when nobody answers.
+pub(crate) const START_HINT: &str = "systemctl start docker";
+/// What a hint says about a closed socket.
+pub(crate) const DENIED_HINT: &str = "usermod -aG docker";
+
+/// The engine at this address.
+pub(crate) fn at(host: &str, timeout_secs: Option<u64>) -> Docker {
+    let mut config = DockerConfig::default();
+    config.host = Some(host.to_owned());
+    config.timeout_secs = timeout_secs.unwrap_or(config.timeout_secs);
+    Docker::new(config).unwrap()
+}
+
 pub(crate) fn connect() -> Result<Docker, BackendError> {
     Ok(Docker::new(DockerConfig::default()).unwrap())
 }

@@ -13,6 +13,8 @@ mod archives;
 mod connections;
 #[path = "../../../common/tests/engine/containers.rs"]
 mod containers;
+#[path = "../../../common/tests/engine/doors.rs"]
+mod doors;
 #[path = "../../../common/tests/engine/hardening.rs"]
 mod hardening;
 #[path = "../../../common/tests/engine/harness/mod.rs"]

@@ -23,22 +23,28 @@ pub(crate) const INIT: &str = "catatonit";
 /// What the names of images built here begin with.
 pub(crate) const LOCAL: &str = "localhost/";
 
-pub(crate) fn config() -> Result<PodmanConfig, BackendError> {
-    let Ok(host) = std::env::var(SERVICE) else {
-        let why = format!("`{SERVICE}` names no service; see tests/lib/podman");
-        return Err(BackendError::new(
-            BackendErrorKind::EngineDown,
-            "find the engine",
-            why,
-        ));
-    };
+/// What a hint says when nobody answers.
+pub(crate) const START_HINT: &str = "systemctl --user start podman.socket";
+/// What a hint says about a closed socket.
+pub(crate) const DENIED_HINT: &str = "your own Podman";
+
+/// The engine at this address.
+pub(crate) fn at(host: &str, timeout_secs: Option<u64>) -> Podman {
     let mut config = PodmanConfig::default();
-    config.host = Some(host);
-    Ok(config)
+    config.host = Some(host.to_owned());
+    config.timeout_secs = timeout_secs.unwrap_or(config.timeout_secs);
+    Podman::new(config).unwrap()
 }
 
 pub(crate) fn connect() -> Result<Podman, BackendError> {
-    Ok(Podman::new(config()?).unwrap())
+    match std::env::var(SERVICE) {
+        Ok(host) => Ok(at(&host, None)),
+        Err(_) => Err(BackendError::new(
+            BackendErrorKind::EngineDown,
+            "find the engine",
+            format!("`{SERVICE}` names no service; see tests/lib/podman"),
+        )),
+    }
 }
 
 pub(crate) fn socket() -> String {

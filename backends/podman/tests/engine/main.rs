@@ -14,6 +14,8 @@
 mod archives;
 #[path = "../../../common/tests/engine/containers.rs"]
 mod containers;
+#[path = "../../../common/tests/engine/doors.rs"]
+mod doors;
 #[path = "../../../common/tests/engine/hardening.rs"]
 mod hardening;
 #[path = "../../../common/tests/engine/harness/mod.rs"]
@@ -23,6 +25,7 @@ mod images;
 #[path = "../../../common/tests/engine/isolation.rs"]
 mod isolation;
 mod lane;
+mod leftovers;
 #[path = "../../../common/tests/engine/lifecycle.rs"]
 mod lifecycle;
 #[path = "../../../common/tests/engine/logs.rs"]
@@ -33,8 +36,10 @@ mod networks;
 mod ownership;
 #[path = "../../../common/tests/engine/processes.rs"]
 mod processes;
+mod regressions;
 #[path = "../../../common/tests/engine/secrets.rs"]
 mod secrets;
+mod services;
 #[path = "../../../common/tests/engine/terminals.rs"]
 mod terminals;
 #[path = "../../../common/tests/engine/workspace_images.rs"]

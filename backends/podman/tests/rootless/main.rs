@@ -13,6 +13,8 @@
 mod archives;
 #[path = "../../../common/tests/engine/containers.rs"]
 mod containers;
+#[path = "../../../common/tests/engine/doors.rs"]
+mod doors;
 #[path = "../../../common/tests/engine/hardening.rs"]
 mod hardening;
 #[path = "../../../common/tests/engine/harness/mod.rs"]
@@ -23,6 +25,8 @@ mod images;
 mod isolation;
 #[path = "../engine/lane.rs"]
 mod lane;
+#[path = "../engine/leftovers.rs"]
+mod leftovers;
 #[path = "../../../common/tests/engine/lifecycle.rs"]
 mod lifecycle;
 #[path = "../../../common/tests/engine/logs.rs"]
@@ -33,6 +37,8 @@ mod networks;
 mod ownership;
 #[path = "../../../common/tests/engine/processes.rs"]
 mod processes;
+#[path = "../engine/regressions.rs"]
+mod regressions;
 #[path = "../../../common/tests/engine/secrets.rs"]
 mod secrets;
 #[path = "../../../common/tests/engine/terminals.rs"]
