@@ -91,13 +91,12 @@ pub fn check_hosts(attempt: &Attempt<'_>, hosts: &[(String, IpAddr)]) -> Result<
 /// What helps when the program of a container is not found, in runc's words, and in gVisor's.
 pub fn with_path_hint(error: BackendError) -> BackendError {
     let text = error.to_string();
-    let missing = [
-        "executable file not found",
-        "error finding executable",
-        "no such file or directory",
-        "a command that was not found",
-    ];
-    if missing.iter().any(|words| text.contains(words)) {
+    let has = |words: &str| text.contains(words);
+    if has("executable file not found")
+        || has("error finding executable")
+        || has("a command that was not found")
+        || (has("exec") && has("no such file or directory"))
+    {
         error.with_hint("the command is not in the image, or not on its `PATH`")
     } else {
         error
