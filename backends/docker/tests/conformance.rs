@@ -1,16 +1,7 @@
 //! Docker keeps the contract, under runc and under gVisor.
 
 use bottle_backend_docker::Docker;
-use bottle_conformance::BackendSuite;
-
-/// A socket that takes connections and never answers.
-fn silent() -> std::io::Result<std::path::PathBuf> {
-    let folder = tempfile::tempdir()?.keep();
-    let path = folder.join("silent.sock");
-    // It listens until this process ends.
-    std::mem::forget(std::os::unix::net::UnixListener::bind(&path)?);
-    Ok(path)
-}
+use bottle_conformance::{BackendSuite, silent_socket};
 
 // [docs: suite]
 fn suite() -> BackendSuite {
@@ -19,7 +10,7 @@ fn suite() -> BackendSuite {
         .runtime("runsc")
         .down::<Docker>("host = 'unix:///no/such/docker.sock'")
         .remove_images_by(["docker", "rmi", "--force"]);
-    match silent() {
+    match silent_socket() {
         Ok(path) => suite.silent::<Docker>(&format!(
             "host = 'unix://{}'\ntimeout_secs = 1",
             path.display()

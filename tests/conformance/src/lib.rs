@@ -44,6 +44,14 @@ pub use simulated::simulated;
 pub use step::{Dialect, Json, STEPS_PROGRAM, Step};
 pub use verdict::{Checked, Miss};
 
+/// A socket that takes connections and never answers, for [`BackendSuite::silent`]. It listens
+/// until the process ends.
+pub fn silent_socket() -> std::io::Result<std::path::PathBuf> {
+    let path = tempfile::tempdir()?.keep().join("silent.sock");
+    std::mem::forget(std::os::unix::net::UnixListener::bind(&path)?);
+    Ok(path)
+}
+
 /// Makes the `main` of a test with `harness = false` from a [`BackendSuite`].
 #[macro_export]
 macro_rules! backend_main {
