@@ -31,12 +31,6 @@ pub fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The limit of processes, high enough for the runtime.
-pub fn pids_limit(plan: &ContainerPlan, own_kernel: bool) -> Option<i64> {
-    let floor = if own_kernel { MIN_PIDS_OWN_KERNEL } else { 0 };
-    plan.limits.pids.map(|pids| signed(pids.max(floor)))
-}
-
 /// Folders in memory: where, and with which options.
 pub fn tmpfs(plan: &ContainerPlan) -> impl Iterator<Item = (&String, Vec<String>)> {
     // Where nothing else can be written and run, memory shall not be the exception.

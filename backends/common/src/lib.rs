@@ -45,8 +45,8 @@ pub use attempt::{Attempt, Dialect, is_disk_full, is_gone, unless_ended};
 pub use build::{BuildInput, DEFAULT_DOCKERFILE, base_images};
 pub use build_log::BuildLog;
 pub use container::{
-    IMPATIENT, MIN_PIDS_OWN_KERNEL, NOBODY, STRICT_HOST, check_env, check_hosts, pids_limit,
-    signed, tmpfs, whole_seconds, with_path_hint,
+    IMPATIENT, MIN_PIDS_OWN_KERNEL, NOBODY, STRICT_HOST, check_env, check_hosts, signed, tmpfs,
+    whole_seconds, with_path_hint,
 };
 pub use files::{Files, Place, get_files, put_files};
 pub use ids::checked;

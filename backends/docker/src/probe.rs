@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 
 use bollard::models::SystemInfo;
 use bottle_api::{BackendInfo, PreferredRuntime};
-use bottle_backend_common::{Address, Machine, has_own_kernel};
+use bottle_backend_common::{Address, MIN_PIDS_OWN_KERNEL, Machine, has_own_kernel};
 
 use crate::{client::Server, connect::Endpoint};
-
-/// gVisor's own threads count too, and too few kill it at the first exec.
-const MIN_PIDS_OWN_KERNEL: u64 = 512;
 
 /// Keys of [`BackendInfo::facts`], for the guarantees.
 pub(crate) mod fact {

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-use bottle_api::BackendInfo;
-use bottle_backend_common::{Address, Machine};
+use bottle_api::{BackendInfo, PreferredRuntime};
+use bottle_backend_common::{Address, MIN_PIDS_OWN_KERNEL, Machine};
 
 use crate::{
     client::{Client, parse_version},
@@ -101,6 +101,17 @@ pub(crate) fn describe(client: &Client, machine: &Machine) -> BackendInfo {
     if client.has_own_kernel(None) {
         own_kernels.push(default);
     }
+    described.preferred_runtime = Some(PreferredRuntime {
+        name: "runsc".to_owned(),
+        install: "install gVisor (on Debian: `apt-get install runsc`) and name it under \
+                  `[engine.runtimes]` of containers.conf: `runsc = [\"/usr/bin/runsc\"]`"
+            .to_owned(),
+    });
+    let least = own_kernels
+        .iter()
+        .map(|&name| (name.to_owned(), MIN_PIDS_OWN_KERNEL));
+    described.min_pids = least.collect();
+    described.cpus = Some(host.cpus).filter(|&cpus| cpus > 0);
     let sealed = if container::can_seal(client) {
         own_kernels.join(" ")
     } else {

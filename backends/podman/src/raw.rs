@@ -83,6 +83,7 @@ pub(crate) struct HostInfo {
     pub(crate) hostname: String,
     pub(crate) kernel: String,
     pub(crate) os: String,
+    pub(crate) cpus: u64,
     pub(crate) cgroup_version: String,
     pub(crate) cgroup_manager: String,
     pub(crate) cgroup_controllers: Vec<String>,

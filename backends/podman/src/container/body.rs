@@ -1,9 +1,7 @@
 //! The request that creates a container, made from its plan.
 
 use bottle_api::{ContainerPlan, ContainerRequest, Dns, ExposeSecret, Mount};
-use bottle_backend_common::{
-    IMPATIENT, NOBODY, STRICT_HOST, pids_limit, signed, tmpfs, whole_seconds,
-};
+use bottle_backend_common::{IMPATIENT, NOBODY, STRICT_HOST, signed, tmpfs, whole_seconds};
 
 use super::volumes::Volume;
 use crate::{
@@ -28,7 +26,6 @@ const NO_IPV6: [(&str, &str); 2] = [
 /// What the engine's machine lets a container have.
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
-    pub(crate) own_kernel: bool,
     pub(crate) rootless: bool,
     /// The user that the engine runs as.
     pub(crate) uid: Option<u32>,
@@ -44,10 +41,9 @@ pub(crate) struct Means {
 }
 
 impl Means {
-    pub(crate) fn of(client: &Client, runtime: Option<&str>) -> Self {
+    pub(crate) fn of(client: &Client) -> Self {
         let security = &client.info.host.security;
         Self {
-            own_kernel: client.has_own_kernel(runtime),
             rootless: security.rootless,
             uid: client.uid,
             ids: client.info.host.id_mappings.count(),
@@ -223,9 +219,12 @@ fn resource_limits(means: &Means, plan: &ContainerPlan) -> ResourceLimits {
                 quota: signed(milli.saturating_mul(PERIOD / 1000)),
                 period: PERIOD,
             }),
-        pids: pids_limit(plan, means.own_kernel)
+        pids: limits
+            .pids
             .filter(|_| enforced("pids"))
-            .map(|limit| PidsLimit { limit }),
+            .map(|pids| PidsLimit {
+                limit: signed(pids),
+            }),
     }
 }
 

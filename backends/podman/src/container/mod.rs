@@ -47,7 +47,7 @@ pub(crate) async fn create(
     };
     let by: &Client = side.as_ref().map_or(client, |side| &side.client);
     let volumes = volumes::create(client, attempt, request).await?;
-    let body = body::of(&Means::of(client, runtime), request, &volumes);
+    let body = body::of(&Means::of(client), request, &volumes);
     let created: Result<raw::Created, _> = by.post(attempt, "/containers/create", &body).await;
     let created = match created {
         Ok(created) => created,

@@ -40,7 +40,7 @@ pub(crate) async fn before_start(
     client.call(attempt, container.init()).await?;
     let found: raw::Container = look(client, attempt, id).await?;
     let place = found.network_settings.sandbox_key;
-    let means = body::Means::of(client, runtime);
+    let means = body::Means::of(client);
     let settings: Vec<_> = body::sysctls(&means, networks).collect();
     // A thread of its own: it must not come back into the pool from where it went.
     let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 fn means() -> Means {
     Means {
-        own_kernel: false,
         rootless: false,
         uid: Some(1000),
         ids: (65537, 65537),
@@ -119,7 +118,7 @@ fn secrets_labels_and_words_are_in_the_body() {
 }
 
 #[test]
-fn limits_follow_the_plan_gvisors_needs_and_what_the_machine_gives() {
+fn limits_follow_the_plan_and_what_the_machine_gives() {
     let mut plan = plan();
     plan.limits.pids = Some(64);
     plan.limits.milli_cpus = Some(1500);
@@ -129,14 +128,6 @@ fn limits_follow_the_plan_gvisors_needs_and_what_the_machine_gives() {
     assert_eq!(body["resource_limits"]["cpu"]["quota"], 150_000);
     assert_eq!(body["resource_limits"]["cpu"]["period"], 100_000);
     assert_eq!(body["r_limits"], serde_json::json!([]));
-    let gvisor = Means {
-        own_kernel: true,
-        ..means()
-    };
-    assert_eq!(
-        sent(&gvisor, &plan, &[])["resource_limits"]["pids"]["limit"],
-        512
-    );
     plan.limits.nofile = Some(16384);
     let weak = Means {
         limits_missing: vec!["memory", "pids", "cpus"],
