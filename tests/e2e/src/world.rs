@@ -308,8 +308,9 @@ pub fn folder_holds(folder: &Path, needle: &str) -> Vec<PathBuf> {
             let kind = entry.file_type();
             if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
                 open.push(path);
-            } else if std::fs::read(&path)
-                .is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle.as_bytes()))
+            } else if kind.is_ok_and(|kind| kind.is_file())
+                && std::fs::read(&path)
+                    .is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle.as_bytes()))
             {
                 found.push(path);
             }
