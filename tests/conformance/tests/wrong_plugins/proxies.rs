@@ -156,7 +156,7 @@ const CHANGES: [Wrong; 20] = [
         "writes into the root file system",
         |hop, _| {
             hop.files
-                .push(file("/etc/hop", Content::Text(String::new())))
+                .push(file("/etc/hop", Content::Text(String::new())));
         },
         &["hop::its files go into its volumes only"],
     ),
