@@ -5,7 +5,11 @@
 //! A block follows a line `<!-- FILE: PART -->`; the part stands in the file between
 //! `[docs: PART]` and `[docs: end]`, or is the whole file when there is no `: PART`.
 //! `BOTTLE_UPDATE_GUIDES=1 cargo test -p bottle-house --test guides` copies the parts in.
-#![expect(clippy::unwrap_used, reason = "a check fails loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a check fails loudly"
+)]
 
 use std::{
     fs,

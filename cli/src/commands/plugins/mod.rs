@@ -73,7 +73,7 @@ pub(super) async fn run(cx: &Context, args: PluginsArgs) -> Result<End, Failure>
     }
     if let Err(failure) = config {
         let why = failure.summary();
-        cx.printer.note(&format!(
+        cx.printer.note(format_args!(
             "what is used is not known: {why}; `bottle config check` tells more"
         ));
     }

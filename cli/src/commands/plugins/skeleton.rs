@@ -134,7 +134,7 @@ fn report(cx: &Context, folder: &PathBuf, package: &str) {
     cx.printer
         .line(format_args!("wrote {package} to {}", folder.display()));
     let module = package.replace('-', "_");
-    cx.printer.note(&format!(
+    cx.printer.note(format_args!(
         "`cargo test` there runs its conformance suite; `use {module} as _;` in a command of your \
          own links it in"
     ));

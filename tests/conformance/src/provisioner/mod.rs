@@ -5,7 +5,7 @@ mod bench;
 mod live;
 mod patch;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use bottle_api::{
     AgentSpec, AgentUser, ChainView, EgressPolicy, PluginBuild, ProvisionContext, Provisioner,
@@ -43,16 +43,30 @@ impl std::fmt::Debug for ProvisionerSuite {
 impl ProvisionerSuite {
     /// A registered provisioner with this table of its own (TOML; empty is every default).
     pub fn of<P: PluginBuild<dyn Provisioner>>(config: &str) -> Self {
+        let make = plugin::configured::<dyn Provisioner, P>(config);
         Self {
-            name: P::NAME,
-            make: plugin::configured::<dyn Provisioner, P>(config),
             defaults: plugin::configured::<dyn Provisioner, P>(""),
             unknown: plugin::with_unknown_key::<dyn Provisioner, P>(config),
+            any_key: false,
+            ..Self::new(P::NAME, move || make())
+        }
+    }
+    /// A provisioner made by `make`, of which it is not known how it is configured.
+    pub fn new(
+        name: &'static str,
+        make: impl Fn() -> Result<Box<dyn Provisioner>, String> + Send + Sync + 'static,
+    ) -> Self {
+        let make: Make<dyn Provisioner> = Arc::new(make);
+        Self {
+            name,
+            defaults: Arc::clone(&make),
+            unknown: Arc::clone(&make),
+            make,
             files: vec![
                 ("/etc/passwd".into(), "root:x:0:0::/root:/bin/sh\n".into()),
                 ("/etc/group".into(), "root:x:0:\n".into()),
             ],
-            any_key: false,
+            any_key: true,
             live: None,
             shows: vec![],
         }
