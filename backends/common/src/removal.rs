@@ -1,6 +1,6 @@
 //! Removing what is ours, and the images kept as a cache.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use bottle_api::{BackendError, Removed, ResourceKind};
 use tokio::time::{Instant, sleep};
@@ -68,7 +68,7 @@ pub struct ListedImage {
 /// the names.
 pub async fn prune_unused<F>(
     images: Vec<ListedImage>,
-    used: &HashSet<String>,
+    used: &BTreeSet<String>,
     dry_run: bool,
     remove: impl Fn(String) -> F,
 ) -> Result<Vec<String>, BackendError>
