@@ -10,19 +10,31 @@ use crate::{
     split::{self, Split},
 };
 
+/// What an engine cannot do by itself with the files of a container; a program inside does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// Nothing.
+    #[default]
+    Open,
+    /// A kernel of its own holds the root file system while it runs: the engine neither sees what
+    /// changes inside, nor does the inside see what the engine changes. Mounts are shared.
+    Root,
+    /// The engine cannot write into mounts, but read them.
+    Mounts,
+    /// Both: neither root nor mounts are seen.
+    All,
+}
+
 /// What decides about the way files take.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of independent facts")]
 pub struct Place {
     /// The engine writes nothing at `/`, not even into volumes below it.
     pub read_only: bool,
-    /// A kernel of its own holds the files while it runs: the engine neither sees what changes
-    /// inside, nor does the inside see what the engine changes. Mounts are shared.
-    pub sealed: bool,
     /// What is unpacked at `/` reaches the mounts below it.
     pub writes_through: bool,
-    /// The engine writes into no mount either.
-    pub sealed_mounts: bool,
+    /// What must be done inside.
+    pub seal: Seal,
     /// Mounts that can be written to.
     pub mounts: Vec<String>,
 }
@@ -37,7 +49,7 @@ pub trait Files: Sync {
     /// Runs a program inside.
     async fn exec(&self, request: &ExecRequest) -> Result<Process, BackendError>;
     /// How long moving files may take.
-    fn limit(&self) -> Duration;
+    fn patience(&self) -> Duration;
 }
 
 /// Unpacks an archive at `/`.
@@ -48,7 +60,7 @@ pub async fn put_files(
     archive: Bytes,
 ) -> Result<(), BackendError> {
     let at_once = place.writes_through || place.mounts.is_empty();
-    if !place.read_only && !place.sealed && at_once {
+    if !place.read_only && place.seal == Seal::Open && at_once {
         return files.upload("/", archive).await;
     }
     let Split {
@@ -74,14 +86,14 @@ pub async fn put_files(
             )
             .with_hint("put the file below a volume of this container"));
     }
-    if !place.sealed && !rest.is_empty() {
+    if matches!(place.seal, Seal::Root | Seal::All) {
+        inside::put(files, attempt, rest).await?;
+    } else if !rest.is_empty() {
         let mut archive: Vec<u8> = rest.into_iter().flat_map(|piece| piece.bytes).collect();
         archive.extend(split::END);
         files.upload("/", archive.into()).await?;
-    } else {
-        inside::put(files, attempt, rest).await?;
     }
-    if place.sealed_mounts {
+    if matches!(place.seal, Seal::Mounts | Seal::All) {
         return inside::put(files, attempt, in_mounts).await;
     }
     for (mount, part) in parts {
@@ -97,8 +109,11 @@ pub async fn get_files(
     place: &Place,
     path: &str,
 ) -> Result<Bytes, BackendError> {
-    if place.sealed && (place.sealed_mounts || !split::in_a_mount(path, &place.mounts)) {
-        return inside::get(files, attempt, path).await;
+    match place.seal {
+        Seal::Root if !split::in_a_mount(path, &place.mounts) => {
+            inside::get(files, attempt, path).await
+        }
+        Seal::All => inside::get(files, attempt, path).await,
+        Seal::Open | Seal::Root | Seal::Mounts => files.download(path).await,
     }
-    files.download(path).await
 }

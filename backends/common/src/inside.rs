@@ -91,9 +91,9 @@ async fn run(
             stderr,
         })
     };
-    timeout(files.limit(), running)
+    timeout(files.patience(), running)
         .await
-        .map_err(|_| attempt.timeout(files.limit()))?
+        .map_err(|_| attempt.timeout(files.patience()))?
 }
 
 fn done(attempt: &Attempt<'_>, output: &ExecOutput) -> Result<(), BackendError> {

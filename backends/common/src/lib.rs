@@ -48,7 +48,7 @@ pub use container::{
     IMPATIENT, MIN_PIDS_OWN_KERNEL, NOBODY, STRICT_HOST, check_env, check_hosts, signed, tmpfs,
     whole_seconds, with_path_hint,
 };
-pub use files::{Files, Place, get_files, put_files};
+pub use files::{Files, Place, Seal, get_files, put_files};
 pub use ids::checked;
 pub use ignore_rules::{IgnoreRules, PatternError};
 pub use image::{

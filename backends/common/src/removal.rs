@@ -1,6 +1,6 @@
 //! Removing what is ours, and the images kept as a cache.
 
-use std::{collections::HashSet, hash::BuildHasher, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use bottle_api::{BackendError, Removed, ResourceKind};
 use tokio::time::{Instant, sleep};
@@ -66,9 +66,9 @@ pub struct ListedImage {
 
 /// Removes (or only lists) what no container uses; `remove` says whether it is gone now. Returns
 /// the names.
-pub async fn prune_unused<F, S: BuildHasher>(
+pub async fn prune_unused<F>(
     images: Vec<ListedImage>,
-    used: &HashSet<String, S>,
+    used: &BTreeSet<String>,
     dry_run: bool,
     remove: impl Fn(String) -> F,
 ) -> Result<Vec<String>, BackendError>

@@ -11,7 +11,7 @@ use bollard::{
     },
 };
 use bottle_api::{BackendError, ContainerId, ExecRequest, Process, async_trait};
-use bottle_backend_common::{Attempt, Files, Place, checked, get_files, put_files};
+use bottle_backend_common::{Attempt, Files, Place, Seal, checked, get_files, put_files};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -40,9 +40,12 @@ impl Container<'_> {
         let runtime = host.runtime.unwrap_or_default();
         Ok(Place {
             read_only: host.readonly_rootfs == Some(true),
-            sealed: running && client.has_own_kernel(&runtime).await?,
             writes_through: true,
-            sealed_mounts: false,
+            seal: if running && client.has_own_kernel(&runtime).await? {
+                Seal::Root
+            } else {
+                Seal::Open
+            },
             mounts: found
                 .mounts
                 .into_iter()
@@ -90,7 +93,7 @@ impl Files for Container<'_> {
         process::exec(self.client, self.id, request).await
     }
 
-    fn limit(&self) -> Duration {
+    fn patience(&self) -> Duration {
         self.client.image_limit
     }
 }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use bottle_api::{BackendError, BackendErrorKind, ContainerId, ExecRequest, Process, async_trait};
 use bottle_backend_common::{
-    Attempt, Files, Place, accepted, checked, get_files, put_files, request,
+    Attempt, Files, Place, Seal, accepted, checked, get_files, put_files, request,
 };
 use bytes::Bytes;
 use hyper::Method;
@@ -37,12 +37,15 @@ impl Container<'_> {
         let own_kernel = self.client.has_own_kernel(Some(&found.runtime));
         Ok(Place {
             read_only: found.host_config.readonly_rootfs,
-            sealed: found.state.running && own_kernel,
             // Before the start, the engine unpacks below the mounts, not into them.
             writes_through: found.state.running,
-            // A gVisor sandbox shows it other mounts than the container's. And read-only, it cannot
-            // make the folder that leads to a mount, and does not see that it is there.
-            sealed_mounts: found.state.running && (own_kernel || found.host_config.readonly_rootfs),
+            seal: match (found.state.running, own_kernel) {
+                // It looks at the sandbox's mounts, which are not the container's.
+                (true, true) => Seal::All,
+                // It cannot make the folder that leads to a mount, nor see that it is there.
+                (true, false) if found.host_config.readonly_rootfs => Seal::Mounts,
+                _ => Seal::Open,
+            },
             mounts: found
                 .mounts
                 .into_iter()
@@ -142,7 +145,7 @@ impl Files for Container<'_> {
         process::exec(self.client, self.id, request).await
     }
 
-    fn limit(&self) -> Duration {
+    fn patience(&self) -> Duration {
         self.client.image_limit
     }
 }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::{
-    NAME, archive, client::Client, config::PodmanConfig, container, guarantees, image, logs,
-    network, owned, probe, process,
+    NAME, archive, client::Client, config::PodmanConfig, container, firewall, guarantees, image,
+    logs, network, owned, probe, process,
 };
 
 /// A Podman engine. Connects at the first call; starts a service of its own where none answers.
@@ -69,7 +69,9 @@ impl Backend for Podman {
 
     async fn probe(&self) -> Result<BackendInfo, BackendError> {
         let client = self.client().await?;
-        Ok(probe::describe(&client, &Machine::here()))
+        let mut info = probe::describe(&client, &Machine::here());
+        info.notes.extend(firewall::trouble(&client).await);
+        Ok(info)
     }
 
     fn guarantees(&self, info: &BackendInfo, runtime: &str) -> Vec<Statement> {
@@ -105,9 +107,9 @@ impl Backend for Podman {
     async fn create_network(
         &self,
         request: &NetworkRequest<'_>,
-        _: &OpContext,
+        cx: &OpContext,
     ) -> Result<NetworkId, BackendError> {
-        network::create(&*self.client().await?, request).await
+        network::create(&*self.client().await?, request, cx).await
     }
 
     async fn create_container(

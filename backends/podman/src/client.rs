@@ -48,7 +48,6 @@ impl Client {
         let root = rustix::process::geteuid().is_root();
         let found = connect::resolve(config, &env, root)?;
         let (endpoint, service) = match found {
-            Found::Named(endpoint) => (endpoint, None),
             Found::Usual(endpoint) if !stale(&endpoint).await => (endpoint, None),
             Found::Usual(endpoint) | Found::Nothing(endpoint) if config.start_service => {
                 let limit = CONTACT_LIMIT.min(config.limit());
@@ -56,7 +55,9 @@ impl Client {
                 let service = service.map_err(|error| nothing_there(&endpoint, error))?;
                 (service.endpoint().clone(), Some(service))
             }
-            Found::Usual(endpoint) | Found::Nothing(endpoint) => (endpoint, None),
+            Found::Named(endpoint) | Found::Usual(endpoint) | Found::Nothing(endpoint) => {
+                (endpoint, None)
+            }
         };
         let mut client = Self::at(config, endpoint).await?;
         client.service = service;

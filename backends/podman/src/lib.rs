@@ -17,6 +17,7 @@ mod connect;
 mod container;
 mod error;
 mod execs;
+mod firewall;
 mod guarantees;
 mod image;
 mod logs;

@@ -4,7 +4,7 @@
 //! netavark gives the host an address on a network only for the way out or for its resolver
 //! (`addGateway := !Internal || DNSEnabled`): an internal one without names has none.
 
-use bottle_api::{BackendError, BackendErrorKind, NetworkId, NetworkRequest};
+use bottle_api::{BackendError, BackendErrorKind, Event, NetworkId, NetworkRequest, OpContext};
 use bottle_backend_common::Attempt;
 use ipnet::IpNet;
 use podman_api::{
@@ -12,12 +12,18 @@ use podman_api::{
     opts::{ContainerListFilter, ContainerListOpts, NetworkCreateOpts},
 };
 
-use crate::{client::Client, error::trying};
+use crate::{client::Client, error::trying, firewall};
 
 pub(crate) async fn create(
     client: &Client,
     request: &NetworkRequest<'_>,
+    cx: &OpContext,
 ) -> Result<NetworkId, BackendError> {
+    if request.plan.internal
+        && let Some(message) = firewall::trouble(client).await
+    {
+        cx.events.emit(Event::Warning { message });
+    }
     let attempt = trying("create network", &request.plan.name);
     let networks = client.api.networks();
     let options = options(request);

@@ -13,10 +13,11 @@ pub(crate) async fn list(
     client: &Client,
     selector: &OwnedSelector,
 ) -> Result<Vec<OwnedResource>, BackendError> {
+    // podman-api's futures are large.
     let (containers, networks, volumes) = tokio::try_join!(
-        containers(client, selector),
-        networks(client, selector),
-        volumes(client, selector),
+        Box::pin(containers(client, selector)),
+        Box::pin(networks(client, selector)),
+        Box::pin(volumes(client, selector)),
     )?;
     Ok([containers, networks, volumes].concat())
 }

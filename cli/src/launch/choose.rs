@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bottle_api::{Backend, BackendInfo};
 use bottle_config::Config;
-use futures_util::future::join_all;
 
 use crate::{context::Context, output::Failure};
 
@@ -38,20 +37,20 @@ pub(crate) async fn choose(cx: &Context, config: &Config) -> Result<Found, Failu
             info,
         });
     }
-    let names: Vec<&str> = cx.registry.backends().map(|found| found.name).collect();
-    let answers = join_all(names.iter().map(|name| async {
-        let backend = config.build_backend(name, &cx.registry)?;
-        let info = backend.probe().await?;
-        Ok::<_, Failure>(Found {
-            backend: backend.into(),
-            info,
-        })
-    }));
+    // One after the other: to ask an engine that nobody needs may start its service.
     let mut failures = vec![];
-    for (name, answer) in names.iter().zip(answers.await) {
-        match answer {
-            Ok(found) => return Ok(found),
-            Err(failure) => failures.push((*name, failure)),
+    for found in cx.registry.backends() {
+        let answer = async {
+            let backend = config.build_backend(found.name, &cx.registry)?;
+            let info = backend.probe().await?;
+            Ok::<_, Failure>(Found {
+                backend: backend.into(),
+                info,
+            })
+        };
+        match answer.await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failures.push((found.name, failure)),
         }
     }
     Err(none_answers(failures))

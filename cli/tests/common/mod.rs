@@ -58,6 +58,8 @@ impl World {
             .env("HOME", self.path("home"))
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_STATE_HOME", self.path("state"))
+            // Docker is what these tests launch on, whatever else the machine has.
+            .env("CONTAINER_HOST", "unix:///nowhere")
             .env("LANG", "C.UTF-8");
         command
     }

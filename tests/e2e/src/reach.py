@@ -16,10 +16,15 @@ def tried(target):
         family, _, _, _, where = socket.getaddrinfo(address, int(port), 0, socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) as s:
             s.settimeout(3)
-            s.connect(where)
+            if stream:
+                s.connect(where)
             if kind == "tcp":
                 return True
-            s.send((len(QUERY).to_bytes(2, "big") if stream else b"") + QUERY)
+            # Not connected: an answer from another of the host's addresses is an answer.
+            if stream:
+                s.send(len(QUERY).to_bytes(2, "big") + QUERY)
+            else:
+                s.sendto(QUERY, where)
             answer = s.recv(512)
             return resolved(answer[2:] if stream else answer) if "dns" in kind else bool(answer)
     except OSError:

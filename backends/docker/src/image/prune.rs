@@ -1,6 +1,6 @@
 //! Removal of the images that `bottle` built.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
@@ -22,7 +22,7 @@ pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>,
         client.call(&attempt, client.docker.list_images(Some(images))),
         client.call(&attempt, client.docker.list_containers(Some(containers))),
     )?;
-    let used: HashSet<String> = containers
+    let used: BTreeSet<String> = containers
         .into_iter()
         .filter_map(|container| container.image_id)
         .collect();

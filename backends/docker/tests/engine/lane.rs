@@ -33,6 +33,10 @@ pub(crate) fn at(host: &str, timeout_secs: Option<u64>) -> Docker {
     Docker::new(config).unwrap()
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other engines may not have been started for the tests"
+)]
 pub(crate) fn connect() -> Result<Docker, BackendError> {
     Ok(Docker::new(DockerConfig::default()).unwrap())
 }

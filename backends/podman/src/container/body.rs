@@ -25,6 +25,10 @@ const NO_IPV6: [(&str, &str); 2] = [
 
 /// What the engine's machine lets a container have.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are facts that have nothing to do with each other"
+)]
 pub(crate) struct Means {
     pub(crate) rootless: bool,
     /// The user that the engine runs as.

@@ -30,7 +30,7 @@ pub(crate) async fn before_start(
         .network_settings
         .networks
         .as_ref()
-        .map_or(0, |all| all.len());
+        .map_or(0, std::collections::BTreeMap::len);
     let fresh = matches!(found.state.status.as_str(), "created" | "configured");
     let runtime = Some(found.runtime.as_str());
     if networks == 0 || !fresh || !client.has_own_kernel(runtime) || !is_possible(client) {

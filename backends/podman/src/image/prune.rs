@@ -1,6 +1,6 @@
 //! Removal of the images that `bottle` built.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use bottle_api::{BackendError, BackendErrorKind, label};
 use bottle_backend_common::{ListedImage, is_gone, prune_unused};
@@ -24,7 +24,7 @@ pub(crate) async fn prune(client: &Client, dry_run: bool) -> Result<Vec<String>,
         client.get::<Vec<raw::ListedImage>>(&attempt, &path),
         client.call(&attempt, containers.list(&all)),
     )?;
-    let used: HashSet<String> = containers
+    let used: BTreeSet<String> = containers
         .into_iter()
         .filter_map(|container| Some(id(&container.image_id?).to_string()))
         .collect();
