@@ -27,7 +27,6 @@ pub enum Seal {
 
 /// What decides about the way files take.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of independent facts")]
 pub struct Place {
     /// The engine writes nothing at `/`, not even into volumes below it.
     pub read_only: bool,

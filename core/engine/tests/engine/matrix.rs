@@ -20,6 +20,7 @@ fn memory() -> Memory {
 }
 
 /// Tries all cells with this trouble, and tells how many there are.
+#[expect(clippy::print_stdout, reason = "the count of cases is a figure")]
 async fn try_all(trouble: Trouble) -> usize {
     silence_injected_panics();
     let matrix = EngineMatrix::new(|| Ok(Box::new(memory())))
