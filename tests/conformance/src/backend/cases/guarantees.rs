@@ -202,20 +202,26 @@ async fn setuid(room: &Room) -> Checked {
     Ok(())
 }
 
+/// Engines learn of it by an event that can, rarely, lose its race with the end of the program
+/// (seen once in some twenty runs of Docker under gVisor on a busy machine): so it is tried thrice.
+/// That the program ends is not a matter of luck.
 async fn memory(room: &Room) -> Checked {
-    let mut plan = room.plan("agent", &[Step::Allocate(400 << 20)]);
-    plan.limits.memory = Some(64 << 20);
-    plan.hardening.init = false;
-    let id = room.running(&plan).await?;
-    let status = room.backend().wait(&id).await?;
-    ensure!(!status.success(), "400 MiB fit into 64");
-    let state = room.backend().inspect(&id).await?;
-    ensure!(
-        state.oom_killed,
-        "it ended with {}, but not for lack of memory",
-        status.0
-    );
-    Ok(())
+    let mut statuses = Vec::new();
+    for n in 0..3 {
+        let mut plan = room.plan(&format!("agent-{n}"), &[Step::Allocate(400 << 20)]);
+        plan.limits.memory = Some(64 << 20);
+        plan.hardening.init = false;
+        let id = room.running(&plan).await?;
+        let status = room.backend().wait(&id).await?;
+        ensure!(!status.success(), "400 MiB fit into 64");
+        if room.backend().inspect(&id).await?.oom_killed {
+            return Ok(());
+        }
+        statuses.push(status.0);
+    }
+    Err(Miss::broken(format!(
+        "it ended with {statuses:?}, but not for lack of memory"
+    )))
 }
 
 async fn processes(room: &Room) -> Checked {
