@@ -19,7 +19,7 @@ pub enum Seal {
     /// A kernel of its own holds the root file system while it runs: the engine neither sees what
     /// changes inside, nor does the inside see what the engine changes. Mounts are shared.
     Root,
-    /// The engine cannot write into mounts, but read them.
+    /// The engine may be unable to write into mounts, but reads them.
     Mounts,
     /// Both: neither root nor mounts are seen.
     All,
@@ -92,13 +92,23 @@ pub async fn put_files(
         archive.extend(split::END);
         files.upload("/", archive.into()).await?;
     }
-    if matches!(place.seal, Seal::Mounts | Seal::All) {
+    if place.seal == Seal::All {
         return inside::put(files, attempt, in_mounts).await;
     }
     for (mount, part) in parts {
-        files.upload(&mount, part).await?;
+        match files.upload(&mount, part).await {
+            Err(error) if place.seal == Seal::Mounts && stumbled(&error) => {
+                return inside::put(files, attempt, in_mounts).await;
+            }
+            other => other?,
+        }
     }
     Ok(())
+}
+
+/// Whether the root file system stood in the way of a mount.
+fn stumbled(error: &BackendError) -> bool {
+    error.to_string().contains("read-only file system")
 }
 
 /// Packs a path.

@@ -42,7 +42,7 @@ impl Container<'_> {
             seal: match (found.state.running, own_kernel) {
                 // It looks at the sandbox's mounts, which are not the container's.
                 (true, true) => Seal::All,
-                // It cannot make the folder that leads to a mount, nor see that it is there.
+                // Podman 4 cannot make the folder that leads to a mount, nor see that it is there.
                 (true, false) if found.host_config.readonly_rootfs => Seal::Mounts,
                 _ => Seal::Open,
             },

@@ -194,7 +194,9 @@ fn from_info(info: &Info, init: bool) -> Vec<String> {
          (boot with `systemd.unified_cgroup_hierarchy=1`)",
     );
     note(
-        !host.security.rootless && host.cgroup_version == "v1",
+        !host.security.rootless
+            && host.cgroup_version == "v1"
+            && parse_version(&info.version.version).is_some_and(|version| version < (5, 0)),
         "control groups of version 1: that a container ended for lack of memory is not told",
     );
     note(

@@ -120,9 +120,8 @@ fn too_much_memory_ends_it_and_says_so() {
         let status = engine.backend.wait(&id).await.unwrap();
         assert!(!status.success());
         let state = engine.backend.inspect(&id).await.unwrap();
-        assert_eq!(
-            state.oom_killed,
-            tells_lack_of_memory(&engine.info),
+        assert!(
+            state.oom_killed || !tells_lack_of_memory(&engine.info),
             "{state:?}"
         );
         assert_eq!(state.exit, Some(status));

@@ -70,9 +70,9 @@ pub(crate) fn limits_hold(info: &BackendInfo) -> bool {
     !ROOTLESS || !info.facts.contains_key("limits_missing")
 }
 
-/// The engine does not see it on control groups of version 1.
+/// Podman 4 does not see it on control groups of version 1.
 pub(crate) fn tells_lack_of_memory(info: &BackendInfo) -> bool {
-    info.facts["cgroups"] == "v2"
+    info.facts["cgroups"] == "v2" || !info.engine.starts_with("Podman 4.")
 }
 
 /// Every release gives an exec's terminal its size from the start.
