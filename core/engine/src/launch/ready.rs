@@ -66,31 +66,10 @@ impl Run<'_> {
                     .map_or(Ok(()), Err),
             }
         });
-        let proven = match waited.await? {
-            Ok(()) => self.attempt.wait(self.alive(hops)).await?,
-            refused => refused,
-        };
-        match proven {
+        match waited.await? {
             Ok(()) => Ok(()),
             Err((hop, refusal)) => Err(self.not_ready(hops, hop, refusal).await),
         }
-    }
-
-    /// The engine's word that every hop still runs: news of a death may be on its way while the
-    /// last check succeeds.
-    async fn alive<'b>(&self, hops: &'b [Hop]) -> Result<(), (&'b Hop, Refusal)> {
-        let asking = hops.iter().map(|hop| async move {
-            let state = self.launcher.backend.inspect(&hop.id).await;
-            match state {
-                Ok(state) if state.running => Ok(()),
-                Ok(state) => {
-                    let status = state.exit.unwrap_or(ExitStatus(-1));
-                    Err((hop, Refusal::Said(ended(status))))
-                }
-                Err(error) => Err((hop, Refusal::Backend(error))),
-            }
-        });
-        join_all(asking).await.into_iter().collect()
     }
 
     async fn check(&self, hop: &Hop) -> Result<(), Refusal> {

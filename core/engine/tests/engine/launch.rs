@@ -148,8 +148,8 @@ async fn a_launch_makes_no_call_too_many() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert_eq!(
         count(rig.memory.calls()),
-        "attach:1 create_container:3 create_network:3 ensure_image:3 exec:1 logs:2 \
-         put_archive:2 start:3 wait:1"
+        "attach:1 create_container:3 create_network:3 ensure_image:3 exec:1 logs:2 put_archive:2 \
+         start:3 wait:1"
     );
     rig.memory.exit(&role("agent"), 0);
     let before = rig.memory.calls().len();
