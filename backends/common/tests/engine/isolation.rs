@@ -78,10 +78,11 @@ fn no_address_of_the_host_answers_on_an_internal_network() {
 
         let mut addresses: Vec<String> = own_addresses().iter().map(Ipv4Addr::to_string).collect();
         assert!(addresses.contains(&gateway.to_string()), "{addresses:?}");
-        addresses.push(link.address(1).to_string());
         // More of the same kind teach nothing.
         addresses.sort();
-        addresses.truncate(5);
+        addresses.truncate(4);
+        addresses.push(gateway.to_string());
+        addresses.push(link.address(1).to_string());
         for (n, runtime) in engine.runtimes().into_iter().enumerate() {
             let host = 3 + u8::try_from(n).unwrap();
             let plan = engine.plan(&runtime, &runtime);
